@@ -1,0 +1,291 @@
+package openinference
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	openai "github.com/sashabaranov/go-openai"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// call is a model call under way: what was sent, what the client has read of the
+// reply, and the span that both go into when it is over.
+//
+// It must not refer to the body that the client holds, or a body that is dropped
+// unread would never be collected.
+type call struct {
+	endpoint *endpoint
+	span     *Span
+	text     bool          // record input and output as text
+	sent     func() []byte // the request's body; nil: none was kept
+
+	status      int
+	statusText  string
+	contentType string
+	opaque      bool        // the reply is encoded: its bytes say nothing
+	unwatch     func() bool // of the context
+	cleanup     runtime.Cleanup
+
+	mu     sync.Mutex // Close and the end of the context may race Read
+	ended  bool
+	read   time.Time // when the client last got something
+	reply  []byte    // of a plain response
+	stream *stream   // of one that is a stream
+}
+
+// watch returns the body of resp, with the call seeing what the client reads.
+func (c *call) watch(ctx context.Context, resp *http.Response) io.ReadCloser {
+	c.status, c.statusText = resp.StatusCode, resp.Status
+	c.contentType = resp.Header.Get("Content-Type")
+	encoding := resp.Header.Get("Content-Encoding")
+	c.opaque = encoding != "" && !strings.EqualFold(encoding, "identity")
+	c.read = time.Now()
+	b := &body{ReadCloser: resp.Body, call: c}
+	// A stream that is neither read on nor closed has no other end. Ending a span
+	// may export it, which must not hold up other cleanups.
+	c.cleanup = runtime.AddCleanup(b, func(c *call) { go c.end(ending{dropped: true}) }, c)
+	if ctx.Done() != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.unwatch = context.AfterFunc(ctx, func() { c.end(ending{err: context.Cause(ctx), cancelled: true}) })
+	}
+	return b
+}
+
+// body is the body of a response, which tells the call what is read of it.
+type body struct {
+	io.ReadCloser
+	call *call
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if over, how := b.call.saw(p[:n], err); over {
+		b.call.end(how)
+	}
+	return n, err
+}
+
+func (b *body) Close() error {
+	err := b.ReadCloser.Close()
+	b.call.end(ending{})
+	return err
+}
+
+// ending is how a call ended. The zero value: the client closed the body.
+type ending struct {
+	err       error
+	cancelled bool // err is the context's
+	whole     bool // the reply was read to its end
+	dropped   bool // the client let go of the body
+}
+
+// saw takes in what the client has read, and says whether that ends the call.
+func (c *call) saw(p []byte, err error) (bool, ending) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return false, ending{}
+	}
+	if len(p) > 0 {
+		c.read = time.Now()
+		if over, err := c.take(p); over {
+			return true, ending{err: err, whole: err == nil}
+		}
+	}
+	switch {
+	case err == nil:
+		return false, ending{}
+	case err != io.EOF:
+		return true, ending{err: err}
+	case c.stream != nil:
+		err = c.stream.finish()
+		return true, ending{err: err, whole: err == nil}
+	default:
+		return true, ending{whole: true}
+	}
+}
+
+// take keeps p, or folds it if it is part of a stream; a stream may end in it.
+func (c *call) take(p []byte) (over bool, err error) {
+	if c.opaque {
+		return false, nil
+	}
+	if c.stream == nil {
+		if c.endpoint.stream == nil || c.failed() || !beginsStream(c.contentType, append(c.reply, p...)) {
+			c.reply = append(c.reply, p[:min(len(p), maxBody-len(c.reply))]...)
+			return false, nil
+		}
+		c.stream = &stream{fold: c.endpoint.stream()}
+		p, c.reply = append(c.reply, p...), nil
+	}
+	before := c.stream.chunks
+	over, err = c.stream.feed(p)
+	if before == 0 && c.stream.chunks > 0 {
+		c.span.AddEvent("First Token Stream Event")
+	}
+	return over, err
+}
+
+// failed reports whether go-openai takes the status for an error.
+func (c *call) failed() bool { return c.status < 200 || c.status >= 400 }
+
+// end ends the span, once, whoever comes first.
+func (c *call) end(how ending) {
+	c.mu.Lock()
+	if c.ended {
+		c.mu.Unlock()
+		return
+	}
+	c.ended = true
+	c.mu.Unlock()
+	c.cleanup.Stop()
+	if c.unwatch != nil {
+		c.unwatch()
+	}
+	var opts []trace.SpanEndOption
+	if how.dropped {
+		opts = append(opts, trace.WithTimestamp(c.read))
+	}
+	defer c.span.End(opts...)
+	// A fault in reading the bodies must not reach the user's call.
+	defer func() {
+		if r := recover(); r != nil {
+			otel.Handle(fmt.Errorf("openinference: %s span is incomplete: panic: %v", c.endpoint.name, r))
+		}
+	}()
+	code, err := c.outcome(how)
+	c.describe(code)
+	if err != nil {
+		c.span.SetError(err)
+	} else {
+		c.span.SetStatus(code, "")
+	}
+}
+
+// outcome returns the status of the call, with the error that go-openai returns for
+// it.
+func (c *call) outcome(how ending) (codes.Code, error) {
+	switch {
+	case c.status == 0: // there was no response
+		return codes.Error, how.err
+	case c.failed():
+		if how.err != nil {
+			return codes.Error, fmt.Errorf("error, reading response body: %w", how.err)
+		}
+		return codes.Error, statusError(c.status, c.statusText, c.reply)
+	case how.err != nil && !how.cancelled:
+		return codes.Error, how.err
+	case c.stream == nil && !c.opaque:
+		// A client stops reading at the end of the JSON, and may cancel or close then.
+		incomplete, err := replyError(c.reply)
+		if err == nil {
+			return codes.Ok, nil
+		}
+		if !incomplete || how.whole {
+			return codes.Error, err
+		}
+	}
+	switch {
+	case how.err != nil:
+		return codes.Error, how.err
+	case how.whole:
+		return codes.Ok, nil
+	default:
+		return codes.Unset, nil
+	}
+}
+
+// statusError is what go-openai makes of a response that says by its status that it
+// is an error.
+func statusError(status int, text string, body []byte) error {
+	var reply openai.ErrorResponse
+	err := json.Unmarshal(body, &reply)
+	if err != nil || reply.Error == nil {
+		return &openai.RequestError{HTTPStatus: text, HTTPStatusCode: status, Err: err, Body: body}
+	}
+	reply.Error.HTTPStatus, reply.Error.HTTPStatusCode = text, status
+	return reply.Error
+}
+
+// replyError returns the error of decoding a plain response, and whether that is
+// only because there is more to come; or the error that the response itself is.
+func replyError(b []byte) (incomplete bool, err error) {
+	end, ok := validPrefix(b)
+	if !ok {
+		var v json.RawMessage
+		err := json.NewDecoder(bytes.NewReader(b)).Decode(&v)
+		return err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF), err
+	}
+	return false, apiError(value(b[:end]))
+}
+
+// apiError returns the error object in a response or in an event of a stream, nil
+// if there is none.
+func apiError(v value) error {
+	e := parse(v).get("error")
+	if !e.isObject() {
+		return nil
+	}
+	var reply openai.APIError
+	if err := json.Unmarshal(e, &reply); err != nil {
+		return &openai.APIError{Message: readable(e)}
+	}
+	return &reply
+}
+
+// describe sets what the bodies say, important things first: a span keeps only so
+// many attributes.
+func (c *call) describe(code codes.Code) {
+	var sent, reply []byte
+	var request, response extract
+	if c.sent != nil {
+		sent = c.sent()
+		request = c.endpoint.request(sent)
+	}
+	switch {
+	case c.stream != nil:
+		reply = c.stream.object()
+	case code != codes.Error && !c.opaque:
+		reply = parse(c.reply)
+	}
+	if len(reply) > 0 {
+		response = c.endpoint.response(reply)
+	}
+	kvs := make([]attribute.KeyValue, 0, 5+len(response.facts)+len(request.facts)+len(response.content)+len(request.content))
+	if model := cmp.Or(response.model, request.model); model != "" {
+		kvs = append(kvs, LLMModelNameKey.String(model))
+	}
+	kvs = append(kvs, response.facts...)
+	kvs = c.appendValue(kvs, InputValueKey, InputMIMETypeKey, sent, request.text)
+	kvs = c.appendValue(kvs, OutputValueKey, OutputMIMETypeKey, reply, response.text)
+	kvs = append(kvs, request.facts...)
+	kvs = append(kvs, response.content...)
+	kvs = append(kvs, request.content...)
+	c.span.SetAttributes(kvs...)
+}
+
+// appendValue appends input.value or output.value with its type.
+func (c *call) appendValue(kvs []attribute.KeyValue, key, mimeKey attribute.Key, body []byte, text string) []attribute.KeyValue {
+	switch {
+	case len(body) == 0:
+		return kvs
+	case c.text && text != "":
+		return append(kvs, key.String(text), mimeKey.String(MIMETypeText))
+	default:
+		return append(kvs, key.String(readable(body)), mimeKey.String(MIMETypeJSON))
+	}
+}

@@ -1,0 +1,249 @@
+package openinference
+
+import (
+	"cmp"
+	"strconv"
+
+	"go.opentelemetry.io/otel/attribute"
+)
+
+// chatChunk is how the chunks of a chat completion make one.
+var chatChunk = &rule{fields: map[string]*rule{
+	"choices": {how: indexed, fields: map[string]*rule{
+		"delta": {name: "message", fields: map[string]*rule{
+			"content":           {how: concat},
+			"refusal":           {how: concat},
+			"reasoning_content": {how: concat},
+			"reasoning":         {how: concat},
+			"function_call":     {fields: map[string]*rule{"arguments": {how: concat}}},
+			"audio":             {fields: map[string]*rule{"data": {how: concat}, "transcript": {how: concat}}},
+			"tool_calls": {how: indexed, fields: map[string]*rule{
+				"id":       {how: once},
+				"function": {fields: map[string]*rule{"arguments": {how: concat}}},
+				"custom":   {fields: map[string]*rule{"input": {how: concat}}},
+			}},
+		}},
+	}},
+}}
+
+// chatRequest describes the request of a chat completion.
+func chatRequest(body []byte) (x extract) {
+	v := parse(body)
+	in := messages{list: LLMInputMessagesKey}
+	var tools []attribute.KeyValue
+	for key, m := range v.members() {
+		switch string(key) {
+		case "model":
+			x.model = m.str()
+		case "messages":
+			for i, message := range m.items() {
+				in.begin(int64(i))
+				text, user := in.chat(message)
+				if user {
+					x.text = text
+				}
+			}
+		case "tools", "functions":
+			for _, tool := range m.items() {
+				schema := readable(tool)
+				if string(key) == "functions" { // deprecated, but a tool to whoever reads the span
+					schema = `{"type": "function", "function": ` + schema + `}`
+				}
+				tools = append(tools, toolSchema(len(tools), schema))
+			}
+		}
+	}
+	x.facts = []attribute.KeyValue{LLMInvocationParametersKey.String(readable(without(v, "messages", "functions", "tools")))}
+	x.content = append(tools, in.kvs...)
+	return x
+}
+
+func toolSchema(i int, schema string) attribute.KeyValue {
+	return attribute.String(string(LLMToolsKey)+"."+strconv.Itoa(i)+"."+string(ToolJSONSchemaKey), schema)
+}
+
+// chatResponse describes a chat completion, plain or folded from a stream.
+func chatResponse(body []byte) (x extract) {
+	out := messages{list: LLMOutputMessagesKey}
+	for key, m := range parse(body).members() {
+		switch string(key) {
+		case "model":
+			x.model = m.str()
+		case "usage":
+			x.facts = append(x.facts, usage(m)...)
+		case "choices":
+			for i, choice := range m.items() {
+				index, ok := choice.get("index").integer()
+				if !ok {
+					index = int64(i)
+				}
+				out.begin(index)
+				text, _ := out.chat(choice.get("message"))
+				if i == 0 {
+					x.text = text
+				}
+				if reason := choice.get("finish_reason").str(); index == 0 && reason != "" {
+					x.facts = append(x.facts, LLMFinishReasonKey.String(reason))
+				}
+			}
+		}
+	}
+	x.content = out.kvs
+	return x
+}
+
+// chat describes a message of a chat. It returns what the message says as text, or
+// the tools that it calls, and whether the user said it.
+func (m *messages) chat(v value) (text string, user bool) {
+	var content, refusal, reasoning, audio, calls, function value
+	for key, x := range v.members() {
+		switch string(key) {
+		case "role":
+			role := x.str()
+			user = role == "user"
+			m.set(MessageRoleKey, role)
+		case "content":
+			content = x
+		case "name":
+			m.set(MessageNameKey, x.str())
+		case "tool_call_id":
+			m.set(MessageToolCallIDKey, x.str())
+		case "tool_calls":
+			calls = x
+		case "function_call":
+			function = x
+		case "refusal":
+			refusal = x
+		case "reasoning_content", "reasoning":
+			if reasoning.str() == "" { // some servers send both
+				reasoning = x
+			}
+		case "audio":
+			audio = x
+		}
+	}
+	switch {
+	case content.isString():
+		text = content.str()
+		m.set(MessageContentKey, text)
+	case content.isArray() && isParts(content):
+		for i, part := range content.items() {
+			m.parts = i
+			text = lines(text, m.chatPart(part))
+			m.parts = i + 1
+		}
+	default:
+		m.set(MessageContentKey, content.text())
+	}
+	m.textPart(typeReasoning, reasoning.str())
+	m.textPart(typeText, refusal.str())
+	if audio.isObject() {
+		m.setPart(MessageContentTypeKey, typeAudio)
+		m.setPart(partAudioTranscript, audio.get("transcript").str())
+		m.parts++
+	}
+	text = cmp.Or(text, refusal.str(), audio.get("transcript").str())
+	if spoken := m.chatCalls(calls, function); text == "" {
+		text = spoken
+	}
+	return text, user
+}
+
+// isParts reports whether all items of a content are objects. What is not is
+// recorded as it came.
+func isParts(content value) bool {
+	for _, part := range content.items() {
+		if !part.isObject() {
+			return false
+		}
+	}
+	return true
+}
+
+// chatPart describes a part of a message's content, and returns its text.
+func (m *messages) chatPart(part value) (text string) {
+	switch kind := part.get("type").str(); kind {
+	case "text", "refusal":
+		text = part.get(kind).str()
+		m.textPart(typeText, text)
+	case "image_url":
+		m.mediaPart(typeImage, partImageURL, urlOf(part.get(kind)))
+	case "video_url":
+		m.mediaPart(typeVideo, partVideoURL, urlOf(part.get(kind)))
+	case "input_audio":
+		audio := part.get(kind)
+		if mime := "audio/" + audio.get("format").str(); audio.get("data").str() != "" {
+			m.mediaPart(typeAudio, partAudioURL, "data:"+mime+";base64,"+audio.get("data").str())
+			m.setPart(partAudioMIMEType, mime)
+		}
+	case "file":
+		file := part.get(kind)
+		if file.isObject() {
+			m.setPart(MessageContentTypeKey, typeDocument)
+			m.setPart(partDocumentID, file.get("file_id").str())
+			m.setPart(partDocumentName, file.get("filename").str())
+			m.setPart(partDocumentURL, file.get("file_data").str())
+		}
+	}
+	return text
+}
+
+// urlOf returns the URL that a part names, in an object or by itself.
+func urlOf(v value) string {
+	if v.isString() {
+		return v.str()
+	}
+	return v.get("url").str()
+}
+
+// chatCalls describes the calls of tools and the deprecated call of a function, and
+// returns them as text.
+func (m *messages) chatCalls(calls, function value) (text string) {
+	for i, call := range calls.items() {
+		if id := call.get("id"); id.isString() {
+			// Unlike the other attributes it is recorded when it is empty, too.
+			m.kvs = append(m.kvs, attribute.String(m.prefix+string(callKey(i, ToolCallIDKey)), id.str()))
+		}
+		name, arguments := functionOf(call.get("function"))
+		if custom := call.get("custom"); custom.isObject() {
+			name, arguments = custom.get("name").str(), customArguments(custom.get("input").str())
+		}
+		m.set(callKey(i, ToolCallFunctionNameKey), name)
+		m.set(callKey(i, ToolCallFunctionArgumentsKey), arguments)
+		text = lines(text, callText(name, arguments))
+	}
+	name, arguments := functionOf(function)
+	m.set(MessageFunctionCallNameKey, name)
+	m.set(MessageFunctionCallArgumentsJSONKey, arguments)
+	return lines(text, callText(name, arguments))
+}
+
+func functionOf(v value) (name, arguments string) {
+	return v.get("name").str(), v.get("arguments").text()
+}
+
+func callText(name, arguments string) string {
+	if name == "" {
+		return arguments
+	}
+	return name + "(" + arguments + ")"
+}
+
+// usage returns the token counts of a chat completion, a completion or embeddings.
+func usage(v value) (kvs []attribute.KeyValue) {
+	add := func(key attribute.Key, v value) {
+		if n, ok := v.integer(); ok {
+			kvs = append(kvs, key.Int64(n))
+		}
+	}
+	prompt, completion := v.get("prompt_tokens_details"), v.get("completion_tokens_details")
+	add(LLMTokenCountPromptKey, v.get("prompt_tokens"))
+	add(LLMTokenCountCompletionKey, v.get("completion_tokens"))
+	add(LLMTokenCountTotalKey, v.get("total_tokens"))
+	add(LLMTokenCountPromptDetailsCacheReadKey, prompt.get("cached_tokens"))
+	add(LLMTokenCountPromptDetailsCacheWriteKey, prompt.get("cache_write_tokens"))
+	add(LLMTokenCountPromptDetailsAudioKey, prompt.get("audio_tokens"))
+	add(LLMTokenCountCompletionDetailsReasoningKey, completion.get("reasoning_tokens"))
+	add(LLMTokenCountCompletionDetailsAudioKey, completion.get("audio_tokens"))
+	return kvs
+}

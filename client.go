@@ -1,0 +1,280 @@
+package openinference
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"sync"
+
+	openai "github.com/sashabaranov/go-openai"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+)
+
+const (
+	scopeName = "github.com/go-openinference/openinference"
+	version   = "0.1.0"
+)
+
+// maxBody is how much of a request or a response is kept for its span, in bytes.
+// What is longer is recorded as far as it goes.
+const maxBody = 64 << 20
+
+// Option configures a client, a transport or a tracer.
+type Option interface{ apply(*config) }
+
+type optionFunc func(*config)
+
+func (f optionFunc) apply(c *config) { f(c) }
+
+type config struct {
+	provider       trace.TracerProvider // nil: the global one
+	tracer         trace.Tracer         // of provider
+	mask           *mask
+	attributesFrom func(context.Context) []attribute.KeyValue
+	format         IOFormat
+	streamUsage    bool
+}
+
+func newConfig(opts []Option) config {
+	var c config
+	for _, o := range opts {
+		if o != nil {
+			o.apply(&c)
+		}
+	}
+	if c.mask == nil {
+		c.mask = newMask(TraceConfigFromEnv())
+	}
+	if c.provider != nil {
+		c.tracer = tracerOf(c.provider)
+	}
+	return c
+}
+
+func tracerOf(tp trace.TracerProvider) trace.Tracer {
+	return tp.Tracer(scopeName, trace.WithInstrumentationVersion(version))
+}
+
+func (c *config) otelTracer() trace.Tracer {
+	if c.tracer != nil {
+		return c.tracer
+	}
+	return tracerOf(otel.GetTracerProvider())
+}
+
+// WithTracerProvider sets where spans go. The default, and that of a nil provider,
+// is [otel.GetTracerProvider], looked up at each call.
+func WithTracerProvider(tp trace.TracerProvider) Option {
+	return optionFunc(func(c *config) { c.provider = tp })
+}
+
+// WithTraceConfig sets what is kept out of spans. The default is
+// [TraceConfigFromEnv]. It replaces the variables whole: to add to them, start from
+// what TraceConfigFromEnv returns.
+func WithTraceConfig(tc TraceConfig) Option {
+	return optionFunc(func(c *config) { c.mask = newMask(tc) })
+}
+
+// WithAttributesFunc adds the attributes that from finds in the context of each
+// span, such as the session of another library. Where the context has a value for
+// the same key from this package, that one is recorded. The default is none.
+func WithAttributesFunc(from func(context.Context) []attribute.KeyValue) Option {
+	return optionFunc(func(c *config) { c.attributesFrom = from })
+}
+
+// IOFormat says what input.value and output.value of a model call are. Messages,
+// tools and parameters have attributes of their own in any case.
+type IOFormat int
+
+const (
+	// IOAuto is the default: IOText where no OpenInference span is above the call,
+	// as the Sessions view shows the two values of that span as the turn, and IOJSON
+	// inside one.
+	IOAuto IOFormat = iota
+	// IOJSON records the JSON of the request and of the response.
+	IOJSON
+	// IOText records the last message of the user and the first choice as plain
+	// text; of an answer that only calls tools, the calls: get_weather({"city":"Oslo"}).
+	// A body without such text is recorded as JSON.
+	IOText
+)
+
+// WithIOFormat sets what input.value and output.value of model calls are. The
+// default is [IOAuto].
+func WithIOFormat(f IOFormat) Option {
+	return optionFunc(func(c *config) { c.format = f })
+}
+
+// WithStreamUsage asks for the token counts of streams of chat completions and
+// completions, without which a stream has no tokens and no cost: where the caller
+// has not set stream_options.include_usage, it is set to true, and the extra chunk
+// that the server then sends is taken out of what the caller sees. By default
+// requests and responses are not changed by a byte. Some servers refuse the field.
+func WithStreamUsage() Option {
+	return optionFunc(func(c *config) { c.streamUsage = true })
+}
+
+// NewClient is [openai.NewClient] for a client whose model calls are traced.
+func NewClient(authToken string, opts ...Option) *openai.Client {
+	return NewClientWithConfig(openai.DefaultConfig(authToken), opts...)
+}
+
+// NewClientWithConfig is [openai.NewClientWithConfig] for a client whose model
+// calls are traced. Everything in config is kept; its HTTPClient, http.DefaultClient
+// when nil, is wrapped.
+//
+// Calls that go-openai refuses before it sends anything make no span.
+func NewClientWithConfig(config openai.ClientConfig, opts ...Option) *openai.Client {
+	if config.HTTPClient == nil {
+		config.HTTPClient = http.DefaultClient
+	}
+	t := &Transport{tracer: NewTracer(opts...), do: config.HTTPClient.Do}
+	if c, ok := config.HTTPClient.(interface{ CloseIdleConnections() }); ok {
+		t.closeIdle = c.CloseIdleConnections
+	}
+	config.HTTPClient = t
+	return openai.NewClientWithConfig(config)
+}
+
+// Transport makes a span for each model call that goes through it: for a client
+// of go-openai as its HTTPClient, for any other client of an OpenAI API as the
+// transport of its http.Client. Requests of other kinds pass through. Make it with
+// [NewTransport].
+//
+// It changes neither requests nor responses, unless [WithStreamUsage] asks for it;
+// the headers of requests are those of the caller. A client that retries makes a
+// span for each attempt. Under another Transport that has a span for the same
+// request it makes none.
+type Transport struct {
+	tracer    *Tracer
+	do        func(*http.Request) (*http.Response, error)
+	closeIdle func()
+}
+
+// NewTransport returns a transport that traces the model calls that base carries.
+// A nil base is [http.DefaultTransport].
+func NewTransport(base http.RoundTripper, opts ...Option) *Transport {
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	t := &Transport{tracer: NewTracer(opts...), do: base.RoundTrip}
+	if c, ok := base.(interface{ CloseIdleConnections() }); ok {
+		t.closeIdle = c.CloseIdleConnections
+	}
+	return t
+}
+
+// Do is [Transport.RoundTrip] under the name that [openai.HTTPDoer] has for it.
+func (t *Transport) Do(req *http.Request) (*http.Response, error) { return t.RoundTrip(req) }
+
+// CloseIdleConnections closes those of the transport below, if it can.
+func (t *Transport) CloseIdleConnections() {
+	if t.closeIdle != nil {
+		t.closeIdle()
+	}
+}
+
+// RoundTrip carries out req and traces it if it is a model call. Its results are
+// those of the transport below, and its errors too.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	e := lookup(req)
+	if e == nil || suppressed(req.Context()) {
+		return t.do(req)
+	}
+	above := nearest(req.Context())
+	if above != nil && above.url != nil && above.url.String() == req.URL.String() {
+		return t.do(req)
+	}
+	ctx, span := t.tracer.start(req.Context(), e.name, e.kind, e.known(req.URL), nil)
+	if !span.IsRecording() {
+		defer span.End()
+		return t.do(req.WithContext(ctx))
+	}
+	span.url = req.URL
+	c := &call{
+		endpoint: e,
+		span:     span,
+		text:     t.tracer.format == IOText || t.tracer.format == IOAuto && above == nil,
+	}
+	parent := req.Context()
+	req = req.WithContext(ctx)
+	usageAdded := c.keepRequest(req, t.tracer.streamUsage && e.usage)
+	resp, err := t.do(req)
+	if err != nil || resp == nil || resp.Body == nil {
+		c.end(ending{err: err})
+		return resp, err
+	}
+	resp.Body = c.watch(parent, resp)
+	if usageAdded {
+		resp.Body = withoutUsage(resp)
+	}
+	return resp, nil
+}
+
+// keepRequest keeps the bytes of the body that req sends; the client may use its
+// buffer again before the span ends. With usage it asks for the token counts of a
+// stream, and reports whether it had to.
+func (c *call) keepRequest(req *http.Request, usage bool) (usageAdded bool) {
+	if req.Body == nil || req.Body == http.NoBody {
+		return false
+	}
+	if req.GetBody == nil {
+		tee := &teeBody{ReadCloser: req.Body}
+		req.Body, c.sent = tee, tee.bytes
+		return false
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return false
+	}
+	defer body.Close()
+	kept := bytes.NewBuffer(make([]byte, 0, min(max(req.ContentLength, 0), maxBody)+bytes.MinRead))
+	if _, err := kept.ReadFrom(io.LimitReader(body, maxBody)); err != nil {
+		return false
+	}
+	sent := kept.Bytes()
+	if usage {
+		if asking := askForUsage(sent); asking != nil {
+			sent, usageAdded = asking, true
+			setBody(req, sent)
+		}
+	}
+	c.sent = func() []byte { return sent }
+	return usageAdded
+}
+
+// setBody gives req another body. req is ours to change, its header is not.
+func setBody(req *http.Request, b []byte) {
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+	req.Body, _ = req.GetBody()
+	req.ContentLength = int64(len(b))
+	if req.Header.Get("Content-Length") != "" {
+		req.Header = req.Header.Clone()
+		req.Header.Del("Content-Length")
+	}
+}
+
+// teeBody keeps what is read of a body that can be read only once. The transport
+// may still read when the response has come.
+type teeBody struct {
+	io.ReadCloser
+	mu   sync.Mutex
+	kept []byte
+}
+
+func (t *teeBody) Read(p []byte) (int, error) {
+	n, err := t.ReadCloser.Read(p)
+	t.mu.Lock()
+	t.kept = append(t.kept, p[:min(n, maxBody-len(t.kept))]...)
+	t.mu.Unlock()
+	return n, err
+}
+
+func (t *teeBody) bytes() []byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.kept
+}

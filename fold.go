@@ -1,0 +1,191 @@
+package openinference
+
+import (
+	"cmp"
+	"slices"
+)
+
+// rule says how a field of a chunk joins what earlier chunks had there. null changes
+// nothing, and what is empty at the end is left out.
+type rule struct {
+	how    joining
+	name   string           // in the result, if another than in the chunks
+	fields map[string]*rule // of an object, or of each item of a list
+}
+
+type joining int
+
+const (
+	byType  joining = iota // objects are merged, lists added to, anything else is replaced
+	flat                   // lists are added to, anything else is replaced
+	replace                // the last one stands
+	concat                 // strings are joined
+	once                   // strings are joined, but one that repeats all of it is not
+	indexed                // items with the same index are merged
+)
+
+// The reference merges an object that no rule names one level deep.
+var (
+	unnamed = &rule{how: byType}
+	within  = &rule{how: flat}
+)
+
+// chunks folds a stream of chunks that look like the response in parts.
+type chunks struct{ root node }
+
+// foldChunks returns what makes the fold of a stream by a rule.
+func foldChunks(r *rule) func() fold {
+	return func() fold { return &chunks{node{rule: r}} }
+}
+
+func (c *chunks) add(chunk value) (over bool, err error) {
+	c.root.merge(chunk)
+	return false, nil
+}
+
+// finish takes a clean end for one: not all servers send [DONE].
+func (c *chunks) finish() error { return nil }
+
+func (c *chunks) object() []byte { return c.root.append(nil) }
+
+// node is a part of what the chunks of a stream add up to. It keeps text as it came,
+// still escaped: that saves decoding it, and half a surrogate pair at the end of a
+// chunk finds its other half.
+type node struct {
+	key   string // of a member, in the chunks
+	rule  *rule
+	kind  byte    // '{' and '[' have nodes or raw items, '"' has raw text, 0 has a raw value
+	raw   []byte  // text without its quotes, items with commas between, or a value
+	nodes []*node // members, or items by their index
+	index int64   // of an item
+	next  int     // where in nodes the next member is likely to be
+}
+
+// merge joins v with what is there.
+func (n *node) merge(v value) {
+	if !v.exists() {
+		return
+	}
+	how := n.rule.how
+	is := func(kind byte) bool { return v.kind() == kind && (n.kind == kind || n.kind == 0 && n.raw == nil) }
+	switch {
+	case (how == concat || how == once) && is('"'):
+		text := v[1 : len(v)-1]
+		n.kind = '"'
+		if how == concat || string(n.raw) != string(text) {
+			n.raw = append(n.raw, text...)
+		}
+	case how == indexed && is('['):
+		n.kind = '['
+		for _, item := range v.items() {
+			n.item(item).merge(item)
+		}
+	case (how == byType || how == indexed) && is('{'):
+		n.kind = '{'
+		for key, m := range v.members() {
+			if m.exists() {
+				n.member(key).merge(m)
+			}
+		}
+	case (how == byType || how == flat) && is('['):
+		n.kind = '['
+		for _, item := range v.items() {
+			if len(n.raw) > 0 {
+				n.raw = append(n.raw, ',')
+			}
+			n.raw = append(n.raw, item...)
+		}
+	default:
+		n.kind, n.nodes = 0, nil
+		n.raw = append(n.raw[:0], v...)
+	}
+}
+
+// member returns the member with that key, a new one if there is none. The chunks of
+// a stream have their members in the same order.
+func (n *node) member(key []byte) *node {
+	for range n.nodes {
+		if n.next >= len(n.nodes) {
+			n.next = 0
+		}
+		m := n.nodes[n.next]
+		n.next++
+		if m.key == string(key) {
+			return m
+		}
+	}
+	r, ok := n.rule.fields[string(key)]
+	switch {
+	case ok:
+	case n.rule == unnamed:
+		r = within
+	default:
+		r = unnamed
+	}
+	m := &node{key: string(key), rule: r}
+	n.nodes = append(n.nodes, m)
+	n.next = len(n.nodes)
+	return m
+}
+
+// item returns the item of a list that v belongs to: the one with its index, or
+// without one, as some servers send tool calls, with its id, or else the last.
+func (n *node) item(v value) *node {
+	index, ok := v.get("index").integer()
+	if !ok && len(n.nodes) > 0 {
+		last := n.nodes[len(n.nodes)-1]
+		id := v.get("id")
+		if id.str() == "" {
+			return last
+		}
+		for _, item := range n.nodes {
+			if string(item.member([]byte("id")).raw) == string(id[1:len(id)-1]) {
+				return item
+			}
+		}
+		index = last.index + 1
+	}
+	at, found := slices.BinarySearchFunc(n.nodes, index, func(item *node, index int64) int { return cmp.Compare(item.index, index) })
+	if !found {
+		n.nodes = slices.Insert(n.nodes, at, &node{rule: &rule{fields: n.rule.fields}, index: index})
+	}
+	return n.nodes[at]
+}
+
+// append appends n to dst as JSON, nothing if it is empty.
+func (n *node) append(dst []byte) []byte {
+	start := len(dst)
+	switch {
+	case n.kind == '"' && len(n.raw) > 0:
+		dst = append(append(append(dst, '"'), n.raw...), '"')
+	case n.kind == '[' && len(n.raw) > 0:
+		dst = append(append(append(dst, '['), n.raw...), ']')
+	case n.kind == '{' || n.kind == '[':
+		dst = append(dst, n.kind)
+		empty := len(dst)
+		for _, m := range n.nodes {
+			before := len(dst)
+			if before > empty {
+				dst = append(dst, ',')
+			}
+			if n.kind == '{' {
+				dst = append(append(dst, quote(cmp.Or(m.rule.name, m.key))...), ':')
+			}
+			member := len(dst)
+			if dst = m.append(dst); len(dst) == member {
+				dst = dst[:before]
+			}
+		}
+		if len(dst) == empty {
+			return dst[:start]
+		}
+		dst = append(dst, n.kind+2) // the closing bracket stands two behind in ASCII
+	case n.kind == 0:
+		switch string(n.raw) {
+		case `""`, "{}", "[]":
+		default:
+			dst = append(dst, n.raw...)
+		}
+	}
+	return dst
+}

@@ -1,0 +1,485 @@
+package openinference
+
+import (
+	"bytes"
+	"encoding/json"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// value is one JSON value, still encoded. A value that is missing, or of
+// another type than asked for, gives zero results: what cannot be read is left
+// out of a span, and never hides what stands beside it. Whether a document is
+// valid is for [validPrefix] to say; value reads as much as it can of any.
+type value []byte
+
+// parse returns the JSON value that b begins with.
+func parse(b []byte) value {
+	i := skipSpace(b, 0)
+	if i == len(b) {
+		return nil
+	}
+	end, _ := skip(b, i)
+	return value(b[i:end])
+}
+
+func (v value) kind() byte {
+	if len(v) == 0 {
+		return 0
+	}
+	return v[0]
+}
+
+func (v value) isObject() bool { return v.kind() == '{' }
+func (v value) isArray() bool  { return v.kind() == '[' }
+func (v value) isString() bool { return v.kind() == '"' }
+
+// exists reports whether v is there and not null.
+func (v value) exists() bool { return len(v) > 0 && v[0] != 'n' }
+
+// members yields the keys and values of an object. A key is decoded; it is
+// valid until the next one.
+func (v value) members() iter.Seq2[[]byte, value] {
+	return func(yield func([]byte, value) bool) {
+		if !v.isObject() {
+			return
+		}
+		for i := skipSeparator(v, 1); i < len(v) && v[i] == '"'; i = skipSeparator(v, i) {
+			end, ok := skipString(v, i)
+			if !ok {
+				return
+			}
+			key := []byte(v[i+1 : end-1])
+			if bytes.IndexByte(key, '\\') >= 0 {
+				key = []byte(unescape(key))
+			}
+			if i = skipSeparator(v, end); i == len(v) || v[i] == '}' {
+				return
+			}
+			end, ok = skip(v, i)
+			if m := value(v[i:end]); (ok || m.isObject() || m.isArray()) && !yield(key, m) {
+				return
+			}
+			i = end
+		}
+	}
+}
+
+// items yields the items of an array with their positions.
+func (v value) items() iter.Seq2[int, value] {
+	return func(yield func(int, value) bool) {
+		if !v.isArray() {
+			return
+		}
+		for n, i := 0, skipSeparator(v, 1); i < len(v) && v[i] != ']'; n++ {
+			end, ok := skip(v, i)
+			if m := value(v[i:end]); (ok || m.isObject() || m.isArray()) && !yield(n, m) {
+				return
+			}
+			i = skipSeparator(v, end)
+		}
+	}
+}
+
+// get returns the member of an object with that key, the last if it occurs
+// more than once, as encoding/json has it.
+func (v value) get(key string) (m value) {
+	for k, x := range v.members() {
+		if string(k) == key {
+			m = x
+		}
+	}
+	return m
+}
+
+// without returns the object v without the members of those keys; of what is no
+// object, an empty one.
+func without(v value, keys ...string) []byte {
+	out := []byte("{}")
+	for k, m := range v.members() {
+		if !slices.Contains(keys, string(k)) {
+			out = appendMember(out, string(k), m)
+		}
+	}
+	return out
+}
+
+// appendMember appends a member to an object.
+func appendMember(object []byte, key string, m []byte) []byte {
+	object = object[:len(object)-1]
+	if len(object) > 1 {
+		object = append(object, ", "...)
+	}
+	object = append(append(object, quote(key)...), ": "...)
+	return append(append(object, m...), '}')
+}
+
+// str returns the text of a string, and "" for anything else.
+func (v value) str() string {
+	if len(v) < 2 || v[0] != '"' {
+		return ""
+	}
+	return unescape(v[1 : len(v)-1])
+}
+
+// text returns the text of a string, and the JSON of anything else but null.
+func (v value) text() string {
+	if v.isString() {
+		return v.str()
+	}
+	if !v.exists() {
+		return ""
+	}
+	return readable(v)
+}
+
+// integer returns a number that has no fraction.
+func (v value) integer() (int64, bool) {
+	if len(v) == 0 || v[0] != '-' && (v[0] < '0' || v[0] > '9') {
+		return 0, false
+	}
+	if n, err := strconv.ParseInt(string(v), 10, 64); err == nil {
+		return n, true
+	}
+	f, err := strconv.ParseFloat(string(v), 64)
+	if n := int64(f); err == nil && float64(n) == f {
+		return n, true
+	}
+	return 0, false
+}
+
+func skipSpace(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// skipSeparator passes over white space, commas and colons.
+func skipSeparator(b []byte, i int) int {
+	for i < len(b) && (b[i] == ',' || b[i] == ':' || b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// skip returns the index behind the value that starts at b[i]; if b breaks off
+// inside it, that is len(b) and false. It always moves on.
+func skip(b []byte, i int) (int, bool) {
+	switch b[i] {
+	case '"':
+		return skipString(b, i)
+	case '{', '[':
+		for depth := 0; i < len(b); i++ {
+			switch b[i] {
+			case '"':
+				end, ok := skipString(b, i)
+				if !ok {
+					return end, false
+				}
+				i = end - 1
+			case '{', '[':
+				depth++
+			case '}', ']':
+				if depth--; depth == 0 {
+					return i + 1, true
+				}
+			}
+		}
+		return i, false
+	default:
+		start := i
+		for i < len(b) {
+			switch b[i] {
+			case ',', ':', '}', ']', ' ', '\n', '\r', '\t', '{', '[', '"':
+				return max(i, start+1), true
+			}
+			i++
+		}
+		return i, true
+	}
+}
+
+// skipString returns the index behind the string that starts at b[i].
+func skipString(b []byte, i int) (int, bool) {
+	for end := i + 1; ; {
+		n := bytes.IndexByte(b[end:], '"')
+		if n < 0 {
+			return len(b), false
+		}
+		end += n + 1
+		slashes := end - 2
+		for b[slashes] == '\\' {
+			slashes--
+		}
+		if (end-slashes)%2 == 0 {
+			return end, true
+		}
+	}
+}
+
+// unescape decodes what stands between the quotes of a string, as encoding/json
+// does: half a surrogate pair or an unknown escape becomes U+FFFD.
+func unescape(s []byte) string {
+	i := bytes.IndexByte(s, '\\')
+	if i < 0 {
+		return string(s)
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	for ; i >= 0; i = bytes.IndexByte(s, '\\') {
+		b.Write(s[:i])
+		r, n := unescapeRune(s[i:])
+		b.WriteRune(r)
+		s = s[i+n:]
+	}
+	b.Write(s)
+	return b.String()
+}
+
+// unescapeRune decodes the escape that s begins with, and says how long it is.
+func unescapeRune(s []byte) (rune, int) {
+	if len(s) < 2 {
+		return utf8.RuneError, len(s)
+	}
+	switch s[1] {
+	case '"', '\\', '/':
+		return rune(s[1]), 2
+	case 'b':
+		return '\b', 2
+	case 'f':
+		return '\f', 2
+	case 'n':
+		return '\n', 2
+	case 'r':
+		return '\r', 2
+	case 't':
+		return '\t', 2
+	case 'u':
+		r, ok := hex4(s)
+		if !ok {
+			return utf8.RuneError, 2
+		}
+		if !utf16.IsSurrogate(r) {
+			return r, 6
+		}
+		if low, ok := hex4(s[6:]); ok {
+			if pair := utf16.DecodeRune(r, low); pair != utf8.RuneError {
+				return pair, 12
+			}
+		}
+		return utf8.RuneError, 6
+	}
+	return utf8.RuneError, 2
+}
+
+// hex4 decodes \uXXXX at the start of s.
+func hex4(s []byte) (r rune, ok bool) {
+	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
+		return 0, false
+	}
+	for _, c := range s[2:6] {
+		switch {
+		case '0' <= c && c <= '9':
+			c -= '0'
+		case 'a' <= c && c <= 'f':
+			c -= 'a' - 10
+		case 'A' <= c && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return 0, false
+		}
+		r = r<<4 | rune(c)
+	}
+	return r, true
+}
+
+// readable returns JSON with the characters that were escaped without need, such
+// as the <, > and & of encoding/json, written as themselves.
+func readable(b []byte) string {
+	i := bytes.Index(b, []byte(`\u`))
+	if i < 0 {
+		return string(b)
+	}
+	// The \u found first may be the end of an escaped backslash: start again from
+	// the first backslash.
+	i = bytes.IndexByte(b, '\\')
+	var out strings.Builder
+	out.Grow(len(b))
+	for ; i >= 0; i = bytes.IndexByte(b, '\\') {
+		out.Write(b[:i])
+		r, n := unescapeRune(b[i:])
+		if n < 6 || r < ' ' || r == '"' || r == '\\' || r == utf8.RuneError {
+			out.Write(b[i : i+n])
+		} else {
+			out.WriteRune(r)
+		}
+		b = b[i+n:]
+	}
+	out.Write(b)
+	return out.String()
+}
+
+// quote returns s as a JSON string.
+func quote(s string) string {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			b, _ := encode(s) // a string can always be encoded
+			return string(b)
+		}
+	}
+	return `"` + s + `"`
+}
+
+// encode is json.Marshal without the escaping of <, > and &.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// maxDepth is how deep JSON may be nested, as in encoding/json.
+const maxDepth = 10000
+
+// validPrefix reports whether b begins with a valid JSON value, by the rules of
+// encoding/json, and where that value ends.
+func validPrefix(b []byte) (end int, ok bool) {
+	return validValue(b, skipSpace(b, 0), 0)
+}
+
+// valid reports whether b is one valid JSON value and nothing else.
+func valid(b []byte) bool {
+	end, ok := validPrefix(b)
+	return ok && skipSpace(b, end) == len(b)
+}
+
+func validValue(b []byte, i, depth int) (int, bool) {
+	if i >= len(b) || depth > maxDepth {
+		return i, false
+	}
+	switch b[i] {
+	case '"':
+		return validString(b, i)
+	case '{', '[':
+		return validContainer(b, i, depth+1)
+	case 't':
+		return validLiteral(b, i, "true")
+	case 'f':
+		return validLiteral(b, i, "false")
+	case 'n':
+		return validLiteral(b, i, "null")
+	default:
+		return validNumber(b, i)
+	}
+}
+
+func validContainer(b []byte, i, depth int) (int, bool) {
+	object := b[i] == '{'
+	closing := b[i] + 2 // both '}' and ']' stand two behind their opening
+	i = skipSpace(b, i+1)
+	if i < len(b) && b[i] == closing {
+		return i + 1, true
+	}
+	for ok := false; ; {
+		if object {
+			if i >= len(b) || b[i] != '"' {
+				return i, false
+			}
+			if i, ok = validString(b, i); !ok {
+				return i, false
+			}
+			if i = skipSpace(b, i); i >= len(b) || b[i] != ':' {
+				return i, false
+			}
+			i = skipSpace(b, i+1)
+		}
+		if i, ok = validValue(b, i, depth); !ok {
+			return i, false
+		}
+		if i = skipSpace(b, i); i >= len(b) {
+			return i, false
+		}
+		switch b[i] {
+		case closing:
+			return i + 1, true
+		case ',':
+			i = skipSpace(b, i+1)
+		default:
+			return i, false
+		}
+	}
+}
+
+func validString(b []byte, i int) (int, bool) {
+	for i++; i < len(b); i++ {
+		switch c := b[i]; {
+		case c == '"':
+			return i + 1, true
+		case c < ' ':
+			return i, false
+		case c == '\\':
+			i++
+			if i >= len(b) {
+				return i, false
+			}
+			switch b[i] {
+			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+			case 'u':
+				if _, ok := hex4(b[i-1:]); !ok {
+					return i, false
+				}
+				i += 4
+			default:
+				return i, false
+			}
+		}
+	}
+	return i, false
+}
+
+func validLiteral(b []byte, i int, word string) (int, bool) {
+	end := i + len(word)
+	return end, end <= len(b) && string(b[i:end]) == word
+}
+
+func validNumber(b []byte, i int) (int, bool) {
+	digits := func() bool {
+		start := i
+		for i < len(b) && '0' <= b[i] && b[i] <= '9' {
+			i++
+		}
+		return i > start
+	}
+	if b[i] == '-' {
+		i++
+	}
+	if i < len(b) && b[i] == '0' {
+		i++
+	} else if !digits() {
+		return i, false
+	}
+	if i < len(b) && b[i] == '.' {
+		i++
+		if !digits() {
+			return i, false
+		}
+	}
+	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
+		i++
+		if i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
+		}
+		if !digits() {
+			return i, false
+		}
+	}
+	return i, true
+}

@@ -1,0 +1,407 @@
+package openinference
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+)
+
+// Redacted stands in a span for a value that a [TraceConfig] hides.
+const Redacted = "__REDACTED__"
+
+// TraceConfig says what is kept out of spans. The zero value hides nothing and
+// keeps base64 images of up to 32,000 characters.
+//
+// HideInputText, HideInputMessages, HideOutputText, HideOutputMessages,
+// HideLLMTools and HideLLMInvocationParameters hide the attributes of these names
+// and, where input.value and output.value are plain text, those too. By the rules
+// of OpenInference they leave the JSON of a request in input.value and that of a
+// response in output.value as it is: to keep the text itself out of a span, set
+// HideInputs and HideOutputs.
+//
+// Values set by [WithAttributes] and its kin are never hidden.
+type TraceConfig struct {
+	// HideInputs hides input.value, and with it all messages, prompts, tools,
+	// images and texts of a request. Variable: OPENINFERENCE_HIDE_INPUTS.
+	HideInputs bool
+	// HideOutputs hides output.value, and with it all messages, choices, images
+	// and vectors of a response. Variable: OPENINFERENCE_HIDE_OUTPUTS.
+	HideOutputs bool
+	// HideInputMessages drops llm.input_messages.
+	// Variable: OPENINFERENCE_HIDE_INPUT_MESSAGES.
+	HideInputMessages bool
+	// HideOutputMessages drops llm.output_messages.
+	// Variable: OPENINFERENCE_HIDE_OUTPUT_MESSAGES.
+	HideOutputMessages bool
+	// HideInputImages hides the images of a request, in input.value too.
+	// Variable: OPENINFERENCE_HIDE_INPUT_IMAGES.
+	HideInputImages bool
+	// HideInputText hides the text of input messages; roles, tool calls and images
+	// stay. Variable: OPENINFERENCE_HIDE_INPUT_TEXT.
+	HideInputText bool
+	// HideOutputText hides the text of output messages; roles and tool calls stay.
+	// Variable: OPENINFERENCE_HIDE_OUTPUT_TEXT.
+	HideOutputText bool
+	// HidePrompts hides llm.prompts, the prompts of legacy completions.
+	// Variable: OPENINFERENCE_HIDE_PROMPTS.
+	HidePrompts bool
+	// HideChoices hides llm.choices, the answers of legacy completions.
+	// Variable: OPENINFERENCE_HIDE_CHOICES.
+	HideChoices bool
+	// HideEmbeddingsVectors hides embedding.vector. Variables:
+	// OPENINFERENCE_HIDE_EMBEDDINGS_VECTORS, OPENINFERENCE_HIDE_EMBEDDING_VECTORS.
+	HideEmbeddingsVectors bool
+	// HideEmbeddingsText hides embedding.text.
+	// Variable: OPENINFERENCE_HIDE_EMBEDDINGS_TEXT.
+	HideEmbeddingsText bool
+	// HideLLMInvocationParameters drops llm.invocation_parameters.
+	// Variable: OPENINFERENCE_HIDE_LLM_INVOCATION_PARAMETERS.
+	HideLLMInvocationParameters bool
+	// HideLLMTools drops llm.tools. Variable: OPENINFERENCE_HIDE_LLM_TOOLS.
+	HideLLMTools bool
+	// Base64ImageMaxLength is the number of characters up to which an image, a
+	// sound or a file in base64 is kept. 0 means 32,000, -1 that none is kept.
+	// Variable: OPENINFERENCE_BASE64_IMAGE_MAX_LENGTH, where 0 keeps none.
+	Base64ImageMaxLength int
+}
+
+const defaultBase64ImageMaxLength = 32000
+
+// TraceConfigFromEnv returns the configuration that the OPENINFERENCE_ variables
+// of [TraceConfig] ask for. A switch is on for 1, t, true, yes and on, and off for
+// 0, f, false, no and off, in any case of letters; anything else turns it on, so that
+// a slip of the pen does not publish what was to be hidden, and is reported to
+// [otel.Handle]. A variable that is unset or empty means the default, and so does
+// a length that is not a number, which is reported too.
+func TraceConfigFromEnv() TraceConfig {
+	return TraceConfig{
+		HideInputs:                  boolFromEnv("OPENINFERENCE_HIDE_INPUTS"),
+		HideOutputs:                 boolFromEnv("OPENINFERENCE_HIDE_OUTPUTS"),
+		HideInputMessages:           boolFromEnv("OPENINFERENCE_HIDE_INPUT_MESSAGES"),
+		HideOutputMessages:          boolFromEnv("OPENINFERENCE_HIDE_OUTPUT_MESSAGES"),
+		HideInputImages:             boolFromEnv("OPENINFERENCE_HIDE_INPUT_IMAGES"),
+		HideInputText:               boolFromEnv("OPENINFERENCE_HIDE_INPUT_TEXT"),
+		HideOutputText:              boolFromEnv("OPENINFERENCE_HIDE_OUTPUT_TEXT"),
+		HidePrompts:                 boolFromEnv("OPENINFERENCE_HIDE_PROMPTS"),
+		HideChoices:                 boolFromEnv("OPENINFERENCE_HIDE_CHOICES"),
+		HideEmbeddingsVectors:       boolFromEnv("OPENINFERENCE_HIDE_EMBEDDINGS_VECTORS") || boolFromEnv("OPENINFERENCE_HIDE_EMBEDDING_VECTORS"),
+		HideEmbeddingsText:          boolFromEnv("OPENINFERENCE_HIDE_EMBEDDINGS_TEXT"),
+		HideLLMInvocationParameters: boolFromEnv("OPENINFERENCE_HIDE_LLM_INVOCATION_PARAMETERS"),
+		HideLLMTools:                boolFromEnv("OPENINFERENCE_HIDE_LLM_TOOLS"),
+		Base64ImageMaxLength:        lengthFromEnv("OPENINFERENCE_BASE64_IMAGE_MAX_LENGTH"),
+	}
+}
+
+func boolFromEnv(name string) bool {
+	s := strings.ToLower(strings.TrimSpace(os.Getenv(name)))
+	switch s {
+	case "", "no", "off":
+		return false
+	case "yes", "on":
+		return true
+	}
+	on, err := strconv.ParseBool(s)
+	if err != nil {
+		otel.Handle(fmt.Errorf("openinference: %s=%q is neither true nor false; hiding, set it to one of them", name, s))
+		return true
+	}
+	return on
+}
+
+func lengthFromEnv(name string) int {
+	s := strings.TrimSpace(os.Getenv(name))
+	if s == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		otel.Handle(fmt.Errorf("openinference: %s=%q is not a number; using %d", name, s, defaultBase64ImageMaxLength))
+		return 0
+	}
+	if n <= 0 {
+		return -1
+	}
+	return n
+}
+
+// mask decides what of an attribute gets into a span. Every attribute of every
+// span passes it.
+type mask struct {
+	TraceConfig
+	limit      int  // of base64 data
+	hides      bool // anything but what is over the limit
+	textInput  bool // hide input.value when it is plain text
+	textOutput bool
+}
+
+func newMask(c TraceConfig) *mask {
+	m := &mask{TraceConfig: c, limit: c.Base64ImageMaxLength}
+	switch {
+	case m.limit == 0:
+		m.limit = defaultBase64ImageMaxLength
+	case m.limit < 0:
+		m.limit = 0
+	}
+	m.textInput = c.HideInputText || c.HideInputMessages || c.HidePrompts
+	m.textOutput = c.HideOutputText || c.HideOutputMessages || c.HideChoices
+	c.Base64ImageMaxLength = 0
+	m.hides = c != TraceConfig{}
+	return m
+}
+
+// all returns what of kvs may be recorded, in a slice of its own.
+func (m *mask) all(kvs []attribute.KeyValue) []attribute.KeyValue {
+	out := make([]attribute.KeyValue, 0, len(kvs))
+	for _, kv := range kvs {
+		if kv, ok := m.attribute(kv, kvs); ok {
+			out = append(out, kv)
+		}
+	}
+	return out
+}
+
+// attribute masks one of the attributes that are set together. The type of
+// input.value and output.value stands in another: where it is missing they are
+// text, as the conventions have it.
+func (m *mask) attribute(kv attribute.KeyValue, together []attribute.KeyValue) (attribute.KeyValue, bool) {
+	if m.hides {
+		switch m.decide(kv.Key, together) {
+		case drop:
+			return kv, false
+		case redact:
+			return kv.Key.String(Redacted), true
+		}
+	}
+	kv = clean(kv)
+	if kv.Value.Type() != attribute.STRING {
+		return kv, true
+	}
+	s := kv.Value.AsString()
+	switch kv.Key {
+	case InputValueKey, OutputValueKey:
+		if !isJSON(kv.Key, together) {
+			return kv, true
+		}
+		if r, changed := m.redactJSON(s, m.HideInputImages && kv.Key == InputValueKey); changed {
+			return kv.Key.String(r), true
+		}
+	case LLMInvocationParametersKey:
+		if m.HideInputs {
+			s = withoutMembers(s, "prompt", "input", "prediction")
+			kv = kv.Key.String(s)
+		}
+		if r, changed := m.redactJSON(s, m.HideInputImages); changed {
+			return kv.Key.String(r), true
+		}
+	default:
+		if len(s) > m.limit && strings.HasSuffix(string(kv.Key), ".url") && isBase64URL(s) {
+			return kv.Key.String(Redacted), true
+		}
+	}
+	return kv, true
+}
+
+type decision int
+
+const (
+	keep decision = iota
+	redact
+	drop
+)
+
+// decide applies the rules of the reference, first match first.
+func (m *mask) decide(key attribute.Key, together []attribute.KeyValue) decision {
+	k := string(key)
+	has := func(part attribute.Key) bool { return strings.Contains(k, string(part)) }
+	when := func(hide bool, d decision) decision {
+		if hide {
+			return d
+		}
+		return keep
+	}
+	switch {
+	case key == LLMInvocationParametersKey:
+		return when(m.HideLLMInvocationParameters, drop)
+	case has(LLMToolsKey):
+		return when(m.HideInputs || m.HideLLMTools, drop)
+	case key == InputValueKey:
+		return when(m.HideInputs || m.textInput && !isJSON(key, together), redact)
+	case key == OutputValueKey:
+		return when(m.HideOutputs || m.textOutput && !isJSON(key, together), redact)
+	case key == InputMIMETypeKey:
+		return when(m.HideInputs, drop)
+	case key == OutputMIMETypeKey:
+		return when(m.HideOutputs, drop)
+	case has(LLMInputMessagesKey):
+		if m.HideInputs || m.HideInputMessages {
+			return drop
+		}
+		image := has(MessageContentImageKey) && has(ImageURLKey)
+		return when(m.HideInputText && isText(k) || m.HideInputImages && image, redact)
+	case has(LLMOutputMessagesKey):
+		if m.HideOutputs || m.HideOutputMessages {
+			return drop
+		}
+		return when(m.HideOutputText && isText(k), redact)
+	case has(LLMPromptsKey):
+		return when(m.HideInputs || m.HidePrompts, redact)
+	case has(LLMChoicesKey):
+		return when(m.HideOutputs || m.HideChoices, redact)
+	case has(InputImagesKey), has("input.audio"), has(InputDocumentsKey):
+		if m.HideInputs {
+			return drop
+		}
+		return when(m.HideInputImages && has(InputImagesKey), redact)
+	case has(OutputImagesKey), has("output.audio"), has(OutputDocumentsKey):
+		return when(m.HideOutputs, drop)
+	case has(EmbeddingTextKey):
+		return when(m.HideInputs || m.HideEmbeddingsText, redact)
+	case has(EmbeddingVectorKey):
+		return when(m.HideOutputs || m.HideEmbeddingsVectors, redact)
+	}
+	return keep
+}
+
+// isText reports whether a key below a message holds what somebody wrote.
+func isText(key string) bool {
+	for _, text := range []attribute.Key{MessageContentKey, MessageContentTextKey, AudioTranscriptKey} {
+		if strings.HasSuffix(key, "."+string(text)) {
+			return true
+		}
+	}
+	return false
+}
+
+// isJSON reports whether the type that belongs to input.value or output.value
+// says that it is JSON.
+func isJSON(key attribute.Key, together []attribute.KeyValue) bool {
+	mime := InputMIMETypeKey
+	if key == OutputValueKey {
+		mime = OutputMIMETypeKey
+	}
+	for _, kv := range together {
+		if kv.Key == mime {
+			return kv.Value.AsString() == MIMETypeJSON
+		}
+	}
+	return false
+}
+
+// redactJSON replaces the images, sounds and files in a request or a response:
+// those in base64 that are over the limit, and all images if so asked.
+func (m *mask) redactJSON(s string, images bool) (string, bool) {
+	if !images && len(s) <= m.limit {
+		return s, false
+	}
+	b := []byte(s)
+	if !images && !hasLongString(b, m.limit) {
+		return s, false
+	}
+	out := m.appendRedacted(make([]byte, 0, len(b)), parse(b), "", "", images)
+	return string(out), true
+}
+
+// hasLongString reports whether a string in b is longer than limit, still
+// escaped, so that it may be longer unescaped too.
+func hasLongString(b []byte, limit int) bool {
+	for i := 0; i < len(b); i++ {
+		if b[i] == '"' {
+			end, _ := skipString(b, i)
+			if end-i-2 > limit {
+				return true
+			}
+			i = end - 1
+		}
+	}
+	return false
+}
+
+// appendRedacted appends v to dst. key and parent are the keys above it.
+func (m *mask) appendRedacted(dst []byte, v value, key, parent string, images bool) []byte {
+	switch v.kind() {
+	case '{':
+		dst = append(dst, '{')
+		comma := ""
+		for k, member := range v.members() {
+			dst = append(append(dst, comma...), quote(string(k))...)
+			dst = m.appendRedacted(append(dst, ':'), member, string(k), key, images)
+			comma = ","
+		}
+		return append(dst, '}')
+	case '[':
+		dst = append(dst, '[')
+		for i, item := range v.items() {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = m.appendRedacted(dst, item, key, parent, images)
+		}
+		return append(dst, ']')
+	case '"':
+		if m.hidesString(v, key, parent, images) {
+			return append(dst, quote(Redacted)...)
+		}
+	}
+	return append(dst, v...)
+}
+
+func (m *mask) hidesString(v value, key, parent string, images bool) bool {
+	if images && (key == "image_url" || key == "url" && parent == "image_url") {
+		return true
+	}
+	if len(v)-2 <= m.limit {
+		return false
+	}
+	s := v.str()
+	return len(s) > m.limit && (isBase64URL(s) || isBase64Field(key, parent) && !strings.ContainsAny(s, " \n"))
+}
+
+// isBase64Field reports whether the API has base64 without a data URL there.
+func isBase64Field(key, parent string) bool {
+	switch key {
+	case "b64_json", "partial_image_b64", "file_data", "result":
+		return true
+	case "data":
+		return parent == "input_audio" || parent == "audio"
+	}
+	return false
+}
+
+// isBase64URL reports whether s is a data URL in base64.
+func isBase64URL(s string) bool {
+	return strings.HasPrefix(s, "data:") && strings.Contains(s, "base64")
+}
+
+// withoutMembers returns the JSON object s without the members of those keys.
+func withoutMembers(s string, keys ...string) string {
+	return readable(without(parse([]byte(s)), keys...))
+}
+
+// toValidUTF8 mends s: one byte that is not UTF-8 makes an exporter lose the
+// whole batch.
+func toValidUTF8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+// clean returns kv with its text mended.
+func clean(kv attribute.KeyValue) attribute.KeyValue {
+	if !utf8.ValidString(string(kv.Key)) {
+		kv.Key = attribute.Key(toValidUTF8(string(kv.Key)))
+	}
+	switch kv.Value.Type() {
+	case attribute.STRING:
+		if s := kv.Value.AsString(); !utf8.ValidString(s) {
+			kv.Value = attribute.StringValue(toValidUTF8(s))
+		}
+	case attribute.STRINGSLICE:
+		ss := kv.Value.AsStringSlice()
+		for i, s := range ss {
+			ss[i] = toValidUTF8(s)
+		}
+		kv.Value = attribute.StringSliceValue(ss)
+	}
+	return kv
+}

@@ -1,0 +1,88 @@
+package openinference
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+)
+
+// askForUsage returns the body of a request for a stream with
+// stream_options.include_usage set to true; nil if the caller has set it, to true or
+// to false, or asks for no stream.
+func askForUsage(body []byte) []byte {
+	v := parse(body)
+	options := v.get("stream_options")
+	if string(v.get("stream")) != "true" || options.exists() && !options.isObject() || options.get("include_usage") != nil {
+		return nil
+	}
+	asking := appendMember(without(options), "include_usage", []byte("true"))
+	return appendMember(without(v, "stream_options"), "stream_options", asking)
+}
+
+// usageFilter takes out of a stream the chunk that the server sends because
+// include_usage was added. It hands on all other lines as they came.
+type usageFilter struct {
+	io.ReadCloser
+	line    []byte // not yet complete
+	ready   []byte // to be read
+	dropped bool   // the line before, and the empty line behind it goes too
+	err     error
+}
+
+func withoutUsage(resp *http.Response) io.ReadCloser {
+	resp.ContentLength = -1
+	resp.Header.Del("Content-Length")
+	return &usageFilter{ReadCloser: resp.Body}
+}
+
+func (f *usageFilter) Read(p []byte) (int, error) {
+	for len(f.ready) == 0 && f.err == nil && len(p) > 0 {
+		var n int
+		n, f.err = f.ReadCloser.Read(p)
+		f.filter(p[:n])
+		if f.err != nil {
+			f.ready = append(f.ready, f.line...)
+		}
+	}
+	n := copy(p, f.ready)
+	if f.ready = f.ready[n:]; len(f.ready) > 0 {
+		return n, nil
+	}
+	return n, f.err
+}
+
+// filter moves the lines that are complete with p to ready.
+func (f *usageFilter) filter(p []byte) {
+	f.ready = f.ready[:0]
+	for {
+		n := bytes.IndexByte(p, '\n')
+		if n < 0 {
+			f.line = append(f.line, p...)
+			return
+		}
+		f.line = append(f.line, p[:n+1]...)
+		p = p[n+1:]
+		line := bytes.TrimSpace(f.line)
+		if f.dropped = isUsageChunk(line) || f.dropped && len(line) == 0; !f.dropped {
+			f.ready = append(f.ready, f.line...)
+		}
+		f.line = f.line[:0]
+	}
+}
+
+// isUsageChunk reports whether a line is a chunk with token counts and no choices.
+func isUsageChunk(line []byte) bool {
+	data, ok := bytes.CutPrefix(line, []byte("data:"))
+	if !ok || !bytes.Contains(data, []byte(`"usage"`)) {
+		return false
+	}
+	v := parse(data)
+	choices := v.get("choices")
+	if !choices.isArray() || !v.get("usage").isObject() {
+		return false
+	}
+	for range choices.items() {
+		return false
+	}
+	return true
+}
