@@ -1,0 +1,212 @@
+package openinference
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// goldenBodies are the requests and responses of the golden cases, to fuzz from.
+func goldenBodies(f *testing.F) (requests, responses []string) {
+	f.Helper()
+	files, err := filepath.Glob("testdata/golden/cases/*.json")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no golden cases: %v", err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		var c struct {
+			Body     string `json:"request_body"`
+			Response struct{ Body string }
+		}
+		if err := json.Unmarshal(b, &c); err != nil {
+			f.Fatal(err)
+		}
+		if len(c.Body) < 4096 && len(c.Response.Body) < 4096 {
+			requests = append(requests, c.Body)
+			responses = append(responses, c.Response.Body)
+		}
+	}
+	return requests, responses
+}
+
+// FuzzJSON compares the reader of JSON with encoding/json.
+func FuzzJSON(f *testing.F) {
+	requests, responses := goldenBodies(f)
+	for _, s := range slices.Concat(requests, responses) {
+		f.Add([]byte(s))
+	}
+	for _, s := range []string{`{"a":"\ud83d\ude00\ud83d","a":1}`, `[1,-0.5e+3,"\u003c\\u003c",{},[]]`, `"\/"`, `{"a":}`, `{"a`, `"\`, "\"\xff\"", `01`, `1.`, `[1,]`, `{"\u0061":null}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if got, want := valid(b), json.Valid(b); got != want {
+			t.Fatalf("valid(%q): got %v, want %v", b, got, want)
+		}
+		walk(parse(b)) // any bytes can be read
+		if !json.Valid(b) {
+			return
+		}
+		var want any
+		dec := json.NewDecoder(bytes.NewReader(b))
+		dec.UseNumber()
+		if err := dec.Decode(&want); err != nil {
+			t.Skip("encoding/json cannot decode what it calls valid") // deeper than it goes
+		}
+		if got := decoded(parse(b)); !reflect.DeepEqual(got, want) {
+			t.Fatalf("%q: got %#v, want %#v", b, got, want)
+		}
+		var again any
+		dec = json.NewDecoder(strings.NewReader(readable(b)))
+		dec.UseNumber()
+		if err := dec.Decode(&again); err != nil || !reflect.DeepEqual(again, want) {
+			t.Fatalf("readable(%q) = %q: got %#v, want %#v (%v)", b, readable(b), again, want, err)
+		}
+	})
+}
+
+// decoded is v as encoding/json has it.
+func decoded(v value) any {
+	switch v.kind() {
+	case '{':
+		m := map[string]any{}
+		for k, x := range v.members() {
+			m[string([]rune(string(k)))] = decoded(x)
+		}
+		return m
+	case '[':
+		s := []any{}
+		for _, x := range v.items() {
+			s = append(s, decoded(x))
+		}
+		return s
+	case '"':
+		return string([]rune(v.str())) // one U+FFFD for each byte that is not UTF-8
+	case 't':
+		return true
+	case 'f':
+		return false
+	case 'n':
+		return nil
+	default:
+		return json.Number(v)
+	}
+}
+
+func walk(v value) {
+	for _, m := range v.members() {
+		walk(m)
+	}
+	for _, m := range v.items() {
+		walk(m)
+	}
+	_ = v.text()
+	_, _ = v.integer()
+}
+
+// FuzzStream feeds the same bytes whole and in pieces: the result must be the same.
+func FuzzStream(f *testing.F) {
+	_, responses := goldenBodies(f)
+	for _, s := range responses {
+		if strings.HasPrefix(s, "data:") {
+			f.Add([]byte(s), uint8(7))
+		}
+	}
+	f.Add([]byte(": hello\r\n\r\ndata: {\"a\":1}\r\rdata: {\ndata: \"b\":\"c\"}\n\ndata:[DONE]"), uint8(1))
+	f.Fuzz(func(t *testing.T, b []byte, size uint8) {
+		read := func(size int) (string, bool, string) {
+			s := &stream{fold: foldChunks(chatChunk)()}
+			for p := range slices.Chunk(b, size) {
+				// The reader may use its buffer again.
+				q := bytes.Clone(p)
+				over, err := s.feed(q)
+				for i := range q {
+					q[i] = 'x'
+				}
+				if over {
+					return string(s.object()), true, errorText(err)
+				}
+			}
+			return string(s.object()), false, errorText(s.finish())
+		}
+		whole, over, err := read(max(len(b), 1))
+		pieces, overPieces, errPieces := read(int(size) + 1)
+		if whole != pieces || over != overPieces || err != errPieces {
+			t.Fatalf("whole: %q %v %q\nin pieces of %d: %q %v %q", whole, over, err, int(size)+1, pieces, overPieces, errPieces)
+		}
+		if whole != "" && !json.Valid([]byte(whole)) {
+			t.Fatalf("the fold is not JSON: %q", whole)
+		}
+	})
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// FuzzExtractors gives any bytes to every extractor, and what it makes of them to a
+// mask that hides as much as it can: no panic, valid text, and no key twice.
+func FuzzExtractors(f *testing.F) {
+	requests, responses := goldenBodies(f)
+	for _, s := range slices.Concat(requests, responses) {
+		f.Add([]byte(s))
+	}
+	masks := []*mask{
+		newMask(TraceConfig{}),
+		newMask(TraceConfig{HideInputImages: true, HideInputText: true, HideOutputText: true, HideEmbeddingsVectors: true, Base64ImageMaxLength: -1}),
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, e := range endpoints {
+			for _, x := range []extract{e.request(b), e.response(b)} {
+				kvs := slices.Concat(x.facts, x.content)
+				for _, m := range masks {
+					seen := map[string]bool{}
+					for _, kv := range m.all(kvs) {
+						if !utf8.ValidString(kv.Value.String()) {
+							t.Errorf("%s: %s is not UTF-8: %q", e.name, kv.Key, kv.Value.String())
+						}
+						if seen[string(kv.Key)] && valid(b) && !hasTwins(parse(b)) {
+							t.Errorf("%s: %s is there twice", e.name, kv.Key)
+						}
+						seen[string(kv.Key)] = true
+					}
+				}
+			}
+		}
+	})
+}
+
+// hasTwins reports whether a key occurs twice in an object, or an index twice in an
+// array, anywhere in v.
+func hasTwins(v value) bool {
+	keys, indices := map[string]bool{}, map[int64]bool{}
+	for k, m := range v.members() {
+		if keys[string(k)] || hasTwins(m) {
+			return true
+		}
+		keys[string(k)] = true
+	}
+	for i, m := range v.items() {
+		index, ok := m.get("index").integer()
+		if !ok {
+			index = int64(i)
+		}
+		if indices[index] || hasTwins(m) {
+			return true
+		}
+		indices[index] = true
+	}
+	return false
+}
