@@ -3,6 +3,7 @@ package openinference
 import (
 	"cmp"
 	"strconv"
+	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 )
@@ -173,7 +174,7 @@ func (m *messages) chatPart(part value) (text string) {
 	case "input_audio":
 		audio := part.get(kind)
 		if mime := "audio/" + audio.get("format").str(); audio.get("data").str() != "" {
-			m.mediaPart(typeAudio, partAudioURL, "data:"+mime+";base64,"+audio.get("data").str())
+			m.mediaPart(typeAudio, partAudioURL, dataURL(mime, audio.get("data").str()))
 			m.setPart(partAudioMIMEType, mime)
 		}
 	case "file":
@@ -182,7 +183,7 @@ func (m *messages) chatPart(part value) (text string) {
 			m.setPart(MessageContentTypeKey, typeDocument)
 			m.setPart(partDocumentID, file.get("file_id").str())
 			m.setPart(partDocumentName, file.get("filename").str())
-			m.setPart(partDocumentURL, file.get("file_data").str())
+			m.setPart(partDocumentURL, dataURL("application/octet-stream", file.get("file_data").str()))
 		}
 	}
 	return text
@@ -194,6 +195,14 @@ func urlOf(v value) string {
 		return v.str()
 	}
 	return v.get("url").str()
+}
+
+// dataURL returns base64 of that type as a data URL, if it is not one already.
+func dataURL(mime, data string) string {
+	if data == "" || strings.HasPrefix(data, "data:") {
+		return data
+	}
+	return "data:" + mime + ";base64," + data
 }
 
 // chatCalls describes the calls of tools and the deprecated call of a function, and
