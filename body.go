@@ -29,13 +29,14 @@ import (
 type call struct {
 	endpoint *endpoint
 	span     *Span
-	text     bool          // record input and output as text
-	sent     func() []byte // the request's body; nil: none was kept
+	text     bool                 // record input and output as text
+	address  []attribute.KeyValue // that it goes to
+	sent     func() sent          // nil: none was kept
 
 	status      int
 	statusText  string
 	contentType string
-	opaque      bool        // the reply is encoded: its bytes say nothing
+	opaque      bool        // the reply is encoded or a file: its bytes say nothing
 	unwatch     func() bool // of the context
 	cleanup     runtime.Cleanup
 
@@ -51,7 +52,7 @@ func (c *call) watch(ctx context.Context, resp *http.Response) io.ReadCloser {
 	c.status, c.statusText = resp.StatusCode, resp.Status
 	c.contentType = resp.Header.Get("Content-Type")
 	encoding := resp.Header.Get("Content-Encoding")
-	c.opaque = encoding != "" && !strings.EqualFold(encoding, "identity")
+	c.opaque = encoding != "" && !strings.EqualFold(encoding, "identity") || c.endpoint.response == nil && !c.failed()
 	c.read = time.Now()
 	b := &body{ReadCloser: resp.Body, call: c}
 	// A stream that is neither read on nor closed has no other end. Ending a span
@@ -167,8 +168,14 @@ func (c *call) end(how ending) {
 			otel.Handle(fmt.Errorf("openinference: %s span is incomplete: panic: %v", c.endpoint.name, r))
 		}
 	}()
-	code, err := c.outcome(how)
-	c.describe(code)
+	var s sent
+	var request extract
+	if c.sent != nil {
+		s = c.sent()
+		request = c.endpoint.request(s.body)
+	}
+	code, err := c.outcome(how, request.plain)
+	c.describe(code, s, request)
 	if err != nil {
 		c.span.SetError(err)
 	} else {
@@ -177,8 +184,8 @@ func (c *call) end(how ending) {
 }
 
 // outcome returns the status of the call, with the error that go-openai returns for
-// it.
-func (c *call) outcome(how ending) (codes.Code, error) {
+// it. A plain reply is text and not JSON.
+func (c *call) outcome(how ending, plain bool) (codes.Code, error) {
 	switch {
 	case c.status == 0: // there was no response
 		return codes.Error, how.err
@@ -189,7 +196,7 @@ func (c *call) outcome(how ending) (codes.Code, error) {
 		return codes.Error, statusError(c.status, c.statusText, c.reply)
 	case how.err != nil && !how.cancelled:
 		return codes.Error, how.err
-	case c.stream == nil && !c.opaque:
+	case c.stream == nil && !c.opaque && !plain:
 		// A client stops reading at the end of the JSON, and may cancel or close then.
 		incomplete, err := replyError(c.reply)
 		if err == nil {
@@ -234,12 +241,28 @@ func replyError(b []byte) (incomplete bool, err error) {
 }
 
 // apiError returns the error object in a response or in an event of a stream, nil
-// if there is none.
+// if there is none. One that says that it failed is an error without such an object too.
 func apiError(v value) error {
-	e := parse(v).get("error")
-	if !e.isObject() {
-		return nil
+	var e, status value
+	for key, m := range parse(v).members() {
+		switch string(key) {
+		case "error":
+			e = m
+		case "status":
+			status = m
+		}
 	}
+	switch {
+	case e.isObject():
+		return errorOf(e)
+	case string(status) == `"failed"`:
+		return errFailed
+	}
+	return nil
+}
+
+// errorOf returns the error that an error object is.
+func errorOf(e value) error {
 	var reply openai.APIError
 	if err := json.Unmarshal(e, &reply); err != nil {
 		return &openai.APIError{Message: readable(e)}
@@ -249,42 +272,63 @@ func apiError(v value) error {
 
 // describe sets what the bodies say, important things first: a span keeps only so
 // many attributes.
-func (c *call) describe(code codes.Code) {
-	var sent, reply []byte
-	var request, response extract
-	if c.sent != nil {
-		sent = c.sent()
-		request = c.endpoint.request(sent)
-	}
+func (c *call) describe(code codes.Code, s sent, request extract) {
+	var reply []byte
+	var response extract
 	switch {
 	case c.stream != nil:
 		reply = c.stream.object()
-	case code != codes.Error && !c.opaque:
+	case c.opaque || code == codes.Error && !hasFailed(c.reply):
+	case request.plain:
+		reply = c.reply
+	default:
 		reply = parse(c.reply)
 	}
 	if len(reply) > 0 {
 		response = c.endpoint.response(reply)
 	}
-	kvs := make([]attribute.KeyValue, 0, 5+len(response.facts)+len(request.facts)+len(response.content)+len(request.content))
-	if model := cmp.Or(response.model, request.model); model != "" {
-		kvs = append(kvs, LLMModelNameKey.String(model))
-	}
+	kvs := make([]attribute.KeyValue, 0, 9+len(response.facts)+len(request.facts)+len(response.content)+
+		len(response.vectors)+len(response.images)+len(request.content)+len(s.images))
+	kvs = c.endpoint.appendModel(kvs, request.model, response.model)
 	kvs = append(kvs, response.facts...)
-	kvs = c.appendValue(kvs, InputValueKey, InputMIMETypeKey, sent, request.text)
-	kvs = c.appendValue(kvs, OutputValueKey, OutputMIMETypeKey, reply, response.text)
+	kvs = c.appendValue(kvs, InputValueKey, InputMIMETypeKey, s.body, request)
+	kvs = c.appendValue(kvs, OutputValueKey, OutputMIMETypeKey, reply, response)
 	kvs = append(kvs, request.facts...)
+	kvs = append(kvs, c.address...)
 	kvs = append(kvs, response.content...)
+	kvs = c.appendLarge(kvs, response, cmp.Or(response.format, request.format, "png"))
 	kvs = append(kvs, request.content...)
+	kvs = append(kvs, s.images...)
 	c.span.SetAttributes(kvs...)
 }
 
+// appendLarge appends the images and vectors of a response. What is to be hidden is not
+// decoded for it.
+func (c *call) appendLarge(kvs []attribute.KeyValue, response extract, format string) []attribute.KeyValue {
+	for _, image := range response.images {
+		url := Redacted
+		if c.span.mask.keeps(image.key, len(image.data)) {
+			url = dataURL("image/"+format, image.data.str())
+		}
+		kvs = append(kvs, image.key.String(url))
+	}
+	for _, vector := range response.vectors {
+		if !c.span.mask.keeps(vector.key, 0) {
+			kvs = append(kvs, vector.key.String(Redacted))
+		} else if numbers := vector.data.floats(); len(numbers) > 0 {
+			kvs = append(kvs, vector.key.Float64Slice(numbers))
+		}
+	}
+	return kvs
+}
+
 // appendValue appends input.value or output.value with its type.
-func (c *call) appendValue(kvs []attribute.KeyValue, key, mimeKey attribute.Key, body []byte, text string) []attribute.KeyValue {
+func (c *call) appendValue(kvs []attribute.KeyValue, key, mimeKey attribute.Key, body []byte, x extract) []attribute.KeyValue {
 	switch {
 	case len(body) == 0:
 		return kvs
-	case c.text && text != "":
-		return append(kvs, key.String(text), mimeKey.String(MIMETypeText))
+	case x.text != "" && (c.text || x.plain):
+		return append(kvs, key.String(x.text), mimeKey.String(MIMETypeText))
 	default:
 		return append(kvs, key.String(readable(body)), mimeKey.String(MIMETypeJSON))
 	}

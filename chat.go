@@ -2,7 +2,6 @@ package openinference
 
 import (
 	"cmp"
-	"strconv"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -60,7 +59,7 @@ func chatRequest(body []byte) (x extract) {
 }
 
 func toolSchema(i int, schema string) attribute.KeyValue {
-	return attribute.String(string(LLMToolsKey)+"."+strconv.Itoa(i)+"."+string(ToolJSONSchemaKey), schema)
+	return itemKey(LLMToolsKey, int64(i), ToolJSONSchemaKey).String(schema)
 }
 
 // chatResponse describes a chat completion, plain or folded from a stream.
@@ -74,10 +73,7 @@ func chatResponse(body []byte) (x extract) {
 			x.facts = append(x.facts, usage(m)...)
 		case "choices":
 			for i, choice := range m.items() {
-				index, ok := choice.get("index").integer()
-				if !ok {
-					index = int64(i)
-				}
+				index := choice.indexOr(i)
 				out.begin(index)
 				text, _ := out.chat(choice.get("message"))
 				if i == 0 {
@@ -238,21 +234,35 @@ func callText(name, arguments string) string {
 	return name + "(" + arguments + ")"
 }
 
-// usage returns the token counts of a chat completion, a completion or embeddings.
+// usage returns the token counts of a response, and its cost if the server names one,
+// as OpenRouter does. Some endpoints speak of a prompt and a completion, some of input
+// and output.
 func usage(v value) (kvs []attribute.KeyValue) {
+	first := func(keys ...string) value {
+		for _, key := range keys {
+			if m := v.get(key); m.exists() {
+				return m
+			}
+		}
+		return nil
+	}
 	add := func(key attribute.Key, v value) {
 		if n, ok := v.integer(); ok {
 			kvs = append(kvs, key.Int64(n))
 		}
 	}
-	prompt, completion := v.get("prompt_tokens_details"), v.get("completion_tokens_details")
-	add(LLMTokenCountPromptKey, v.get("prompt_tokens"))
-	add(LLMTokenCountCompletionKey, v.get("completion_tokens"))
+	prompt := first("prompt_tokens_details", "input_tokens_details", "input_token_details")
+	completion := first("completion_tokens_details", "output_tokens_details")
+	add(LLMTokenCountPromptKey, first("prompt_tokens", "input_tokens"))
+	add(LLMTokenCountCompletionKey, first("completion_tokens", "output_tokens"))
 	add(LLMTokenCountTotalKey, v.get("total_tokens"))
 	add(LLMTokenCountPromptDetailsCacheReadKey, prompt.get("cached_tokens"))
 	add(LLMTokenCountPromptDetailsCacheWriteKey, prompt.get("cache_write_tokens"))
 	add(LLMTokenCountPromptDetailsAudioKey, prompt.get("audio_tokens"))
 	add(LLMTokenCountCompletionDetailsReasoningKey, completion.get("reasoning_tokens"))
 	add(LLMTokenCountCompletionDetailsAudioKey, completion.get("audio_tokens"))
+	if cost, ok := v.get("cost").float(); ok {
+		kvs = append(kvs, LLMCostTotalKey.Float64(cost))
+	}
 	return kvs
 }

@@ -198,6 +198,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		endpoint: e,
 		span:     span,
 		text:     t.tracer.format == IOText || t.tracer.format == IOAuto && above == nil,
+		address:  e.address(req.URL),
 	}
 	parent := req.Context()
 	req = req.WithContext(ctx)
@@ -214,16 +215,30 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// keepRequest keeps the bytes of the body that req sends; the client may use its
-// buffer again before the span ends. With usage it asks for the token counts of a
-// stream, and reports whether it had to.
+// sent is what is kept of the body of a request: all of it, or of a form its fields as
+// JSON and its images.
+type sent struct {
+	body   []byte
+	images []attribute.KeyValue
+}
+
+// keepRequest keeps the body that req sends; the client may use its buffer again
+// before the span ends. With usage it asks for the token counts of a stream, and reports
+// whether it had to.
 func (c *call) keepRequest(req *http.Request, usage bool) (usageAdded bool) {
 	if req.Body == nil || req.Body == http.NoBody {
 		return false
 	}
+	boundary, isForm := formBoundary(req.Header)
 	if req.GetBody == nil {
 		tee := &teeBody{ReadCloser: req.Body}
-		req.Body, c.sent = tee, tee.bytes
+		req.Body = tee
+		c.sent = func() sent {
+			if isForm {
+				return readForm(bytes.NewReader(tee.bytes()), boundary, c.span.mask.limit)
+			}
+			return sent{body: tee.bytes()}
+		}
 		return false
 	}
 	body, err := req.GetBody()
@@ -231,18 +246,23 @@ func (c *call) keepRequest(req *http.Request, usage bool) (usageAdded bool) {
 		return false
 	}
 	defer body.Close()
+	if isForm {
+		form := readForm(body, boundary, c.span.mask.limit)
+		c.sent = func() sent { return form }
+		return false
+	}
 	kept := bytes.NewBuffer(make([]byte, 0, min(max(req.ContentLength, 0), maxBody)+bytes.MinRead))
 	if _, err := kept.ReadFrom(io.LimitReader(body, maxBody)); err != nil {
 		return false
 	}
-	sent := kept.Bytes()
+	b := kept.Bytes()
 	if usage {
-		if asking := askForUsage(sent); asking != nil {
-			sent, usageAdded = asking, true
-			setBody(req, sent)
+		if asking := askForUsage(b); asking != nil {
+			b, usageAdded = asking, true
+			setBody(req, b)
 		}
 	}
-	c.sent = func() []byte { return sent }
+	c.sent = func() sent { return sent{body: b} }
 	return usageAdded
 }
 

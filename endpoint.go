@@ -1,6 +1,7 @@
 package openinference
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,21 +16,41 @@ type endpoint struct {
 	kind     Kind
 	usage    bool // a stream takes stream_options.include_usage
 	request  func(body []byte) extract
-	response func(body []byte) extract
-	stream   func() fold // nil: it does not stream
+	response func(body []byte) extract // nil: it answers with a file
+	stream   func() fold               // nil: it does not stream
 }
 
 // endpoints holds longer suffixes before shorter ones that end like them.
 var endpoints = []*endpoint{
 	{"/chat/completions", "ChatCompletion", KindLLM, true, chatRequest, chatResponse, foldChunks(chatChunk)},
+	{"/responses", "Response", KindLLM, false, responseRequest, responseResponse, foldResponse},
+	{"/completions", "Completion", KindLLM, true, completionRequest, completionResponse, foldChunks(completionChunk)},
+	{"/embeddings", "CreateEmbeddings", KindEmbedding, false, embeddingRequest, embeddingResponse, nil},
+	{"/images/generations", "ImagesResponse", KindLLM, false, imageRequest, imageResponse, foldResult("image_generation.completed", nil)},
+	{"/images/edits", "ImagesResponse", KindLLM, false, imageRequest, imageResponse, foldResult("image_edit.completed", nil)},
+	{"/images/variations", "ImagesResponse", KindLLM, false, imageRequest, imageResponse, nil},
+	{"/audio/transcriptions", "Transcription", KindLLM, false, transcriptionRequest, transcriptionResponse, foldResult("transcript.text.done", transcriptDelta)},
+	{"/audio/translations", "Translation", KindLLM, false, transcriptionRequest, transcriptionResponse, nil},
+	{"/audio/speech", "Speech", KindLLM, false, contentRequest, nil, nil},
+	{"/moderations", "ModerationCreateResponse", KindLLM, false, contentRequest, moderationResponse, nil},
 }
 
 // extract is what one body of a model call says.
 type extract struct {
 	model   string
 	text    string               // as a person would put it, for IOText
+	plain   bool                 // the reply is text and not JSON, or is asked to be
+	format  string               // of the images, that are answered or asked for
 	facts   []attribute.KeyValue // few, and they matter most: token counts, parameters
 	content []attribute.KeyValue // messages and tools, hundreds perhaps
+	images  []large              // of a response, in base64
+	vectors []large              // of a response, as numbers or in base64
+}
+
+// large is an attribute that is costly to make from its JSON.
+type large struct {
+	key  attribute.Key
+	data value
 }
 
 // lookup returns the endpoint that req goes to, nil if it is none of the table.
@@ -56,6 +77,54 @@ func (e *endpoint) known(u *url.URL) []attribute.KeyValue {
 		kvs = append(kvs, LLMProviderKey.String(p))
 	}
 	return kvs
+}
+
+// contentRequest describes a request that has its content in a prompt or an input and
+// nothing but parameters beside it.
+func contentRequest(body []byte) (x extract) {
+	v := parse(body)
+	x.model = v.get("model").str()
+	x.text = lines(append(v.get("prompt").texts(), v.get("input").texts()...)...)
+	x.facts = []attribute.KeyValue{LLMInvocationParametersKey.String(readable(without(v, "prompt", "input")))}
+	return x
+}
+
+// texts returns the attributes of a list that has nothing but texts, empty ones too.
+func texts(list, key attribute.Key, values []string) (kvs []attribute.KeyValue) {
+	for i, text := range values {
+		kvs = append(kvs, itemKey(list, int64(i), key).String(text))
+	}
+	return kvs
+}
+
+// address returns where a call goes, if that is not OpenAI itself: Phoenix's playground
+// takes from it where to send the call again. A query, a password and a fragment stay
+// out of it.
+func (e *endpoint) address(u *url.URL) []attribute.KeyValue {
+	if e.kind != KindLLM || strings.EqualFold(u.Hostname(), "api.openai.com") {
+		return nil
+	}
+	bare := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
+	return []attribute.KeyValue{
+		attribute.String("url.full", bare.String()),
+		attribute.String("url.path", bare.EscapedPath()),
+	}
+}
+
+// appendModel appends the model that answered, or else the one that was asked for; both
+// where they differ.
+func (e *endpoint) appendModel(kvs []attribute.KeyValue, asked, answered string) []attribute.KeyValue {
+	model := cmp.Or(answered, asked)
+	switch {
+	case model == "":
+		return kvs
+	case e.kind == KindEmbedding:
+		return append(kvs, EmbeddingModelNameKey.String(model))
+	case asked == "" || asked == model:
+		return append(kvs, LLMModelNameKey.String(model))
+	default:
+		return append(kvs, LLMModelNameKey.String(model), LLMRequestModelNameKey.String(asked), LLMResponseModelNameKey.String(answered))
+	}
 }
 
 // providers are the hosts that name one, and so do hosts below them.

@@ -1,6 +1,7 @@
 package openinference
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 )
@@ -22,6 +23,7 @@ const (
 	concat                 // strings are joined
 	once                   // strings are joined, but one that repeats all of it is not
 	indexed                // items with the same index are merged
+	placed                 // items are merged by their position
 )
 
 // The reference merges an object that no rule names one level deep.
@@ -47,6 +49,47 @@ func (c *chunks) add(chunk value) (over bool, err error) {
 func (c *chunks) finish() error { return nil }
 
 func (c *chunks) object() []byte { return c.root.append(nil) }
+
+// result folds a stream whose last event has the whole result.
+type result struct {
+	kind  string // of that event
+	event []byte
+	parts *chunks // of a stream that breaks off before it; nil: they are left out
+}
+
+// foldResult returns what makes the fold of a stream that ends in an event of that kind.
+// By parts the events before it are joined, in case it does not come; nil leaves them out.
+func foldResult(kind string, parts *rule) func() fold {
+	return func() fold {
+		r := &result{kind: kind}
+		if parts != nil {
+			r.parts = &chunks{node{rule: parts}}
+		}
+		return r
+	}
+}
+
+func (r *result) add(event value) (over bool, err error) {
+	switch {
+	case event.get("type").str() == r.kind:
+		r.event = bytes.Clone(event)
+		return true, nil
+	case r.parts != nil:
+		return r.parts.add(event)
+	default:
+		return false, nil
+	}
+}
+
+// finish is asked only when the result has not come.
+func (r *result) finish() error { return errUnfinished }
+
+func (r *result) object() []byte {
+	if r.event == nil && r.parts != nil {
+		return r.parts.object()
+	}
+	return r.event
+}
 
 // node is a part of what the chunks of a stream add up to. It keeps text as it came,
 // still escaped: that saves decoding it, and half a surrogate pair at the end of a
@@ -79,6 +122,11 @@ func (n *node) merge(v value) {
 		n.kind = '['
 		for _, item := range v.items() {
 			n.item(item).merge(item)
+		}
+	case how == placed && is('['):
+		n.kind = '['
+		for i, item := range v.items() {
+			n.at(int64(i)).merge(item)
 		}
 	case (how == byType || how == indexed) && is('{'):
 		n.kind = '{'
@@ -145,11 +193,31 @@ func (n *node) item(v value) *node {
 		}
 		index = last.index + 1
 	}
+	return n.at(index)
+}
+
+// at returns the item of a list with that index, a new one if there is none.
+func (n *node) at(index int64) *node {
+	n.kind = '['
 	at, found := slices.BinarySearchFunc(n.nodes, index, func(item *node, index int64) int { return cmp.Compare(item.index, index) })
 	if !found {
 		n.nodes = slices.Insert(n.nodes, at, &node{rule: &rule{fields: n.rule.fields}, index: index})
 	}
 	return n.nodes[at]
+}
+
+// in returns the member of an object with that key, a new one if there is none.
+func (n *node) in(key string) *node {
+	n.kind = '{'
+	return n.member([]byte(key))
+}
+
+// set puts v in the place of what is there.
+func (n *node) set(v value) {
+	if v.exists() {
+		*n = node{key: n.key, rule: n.rule, index: n.index}
+		n.merge(v)
+	}
 }
 
 // append appends n to dst as JSON, nothing if it is empty.

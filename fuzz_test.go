@@ -169,9 +169,14 @@ func FuzzExtractors(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, e := range endpoints {
-			for _, x := range []extract{e.request(b), e.response(b)} {
-				kvs := slices.Concat(x.facts, x.content)
+			extracts := []extract{e.request(b)}
+			if e.response != nil {
+				extracts = append(extracts, e.response(b))
+			}
+			for _, x := range extracts {
 				for _, m := range masks {
+					c := &call{span: &Span{mask: m}}
+					kvs := c.appendLarge(slices.Concat(x.facts, x.content), x, x.format)
 					seen := map[string]bool{}
 					for _, kv := range m.all(kvs) {
 						if !utf8.ValidString(kv.Value.String()) {
@@ -209,4 +214,27 @@ func hasTwins(v value) bool {
 		indices[index] = true
 	}
 	return false
+}
+
+// FuzzForm reads any bytes as a form: its fields must come out as a JSON object, whatever
+// is in them.
+func FuzzForm(f *testing.F) {
+	requests, _ := goldenBodies(f)
+	for _, s := range requests {
+		if strings.HasPrefix(s, "--BOUNDARY") {
+			f.Add([]byte(s))
+		}
+	}
+	f.Add([]byte("--BOUNDARY\r\nContent-Disposition: form-data; name=\"a\\\"[]\"\r\n\r\n{\"b\":1\r\n--BOUNDARY\r\nContent-Disposition: form-data; name=mask; filename=m\r\n\r\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s := readForm(bytes.NewReader(b), "BOUNDARY", 100)
+		if !valid(s.body) || !parse(s.body).isObject() {
+			t.Errorf("%q is not an object", s.body)
+		}
+		for _, kv := range s.images {
+			if url := kv.Value.AsString(); !isBase64URL(url) {
+				t.Errorf("%s: %q is no data URL", kv.Key, url)
+			}
+		}
+	})
 }

@@ -96,7 +96,17 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-var tracedEndpoints = map[string]bool{"/v1/chat/completions": true}
+var tracedEndpoints = map[string]bool{
+	"/v1/chat/completions":     true,
+	"/v1/completions":          true,
+	"/v1/responses":            true,
+	"/v1/embeddings":           true,
+	"/v1/images/generations":   true,
+	"/v1/images/edits":         true,
+	"/v1/images/variations":    true,
+	"/v1/audio/transcriptions": true,
+	"/v1/moderations":          true,
+}
 
 func goldenCases(t testing.TB) []*goldenCase {
 	t.Helper()

@@ -37,9 +37,15 @@ func (v value) kind() byte {
 func (v value) isObject() bool { return v.kind() == '{' }
 func (v value) isArray() bool  { return v.kind() == '[' }
 func (v value) isString() bool { return v.kind() == '"' }
+func (v value) isNumber() bool { k := v.kind(); return k == '-' || '0' <= k && k <= '9' }
 
 // exists reports whether v is there and not null.
 func (v value) exists() bool { return len(v) > 0 && v[0] != 'n' }
+
+// isEmpty reports whether v is missing, null, or has nothing in it.
+func (v value) isEmpty() bool {
+	return !v.exists() || len(v) >= 2 && len(bytes.TrimSpace(v[1:len(v)-1])) == 0
+}
 
 // members yields the keys and values of an object. A key is decoded; it is
 // valid until the next one.
@@ -139,17 +145,48 @@ func (v value) text() string {
 
 // integer returns a number that has no fraction.
 func (v value) integer() (int64, bool) {
-	if len(v) == 0 || v[0] != '-' && (v[0] < '0' || v[0] > '9') {
+	if !v.isNumber() {
 		return 0, false
 	}
 	if n, err := strconv.ParseInt(string(v), 10, 64); err == nil {
 		return n, true
 	}
-	f, err := strconv.ParseFloat(string(v), 64)
-	if n := int64(f); err == nil && float64(n) == f {
+	f, ok := v.float()
+	if n := int64(f); ok && float64(n) == f {
 		return n, true
 	}
 	return 0, false
+}
+
+// float returns a number.
+func (v value) float() (float64, bool) {
+	if !v.isNumber() {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(string(v), 64)
+	return f, err == nil
+}
+
+// indexOr returns the index that an item of a list names, or else its position.
+func (v value) indexOr(position int) int64 {
+	if index, ok := v.get("index").integer(); ok {
+		return index
+	}
+	return int64(position)
+}
+
+// texts returns the texts of a string or of a list of nothing but strings.
+func (v value) texts() (texts []string) {
+	if v.isString() {
+		return []string{v.str()}
+	}
+	for _, item := range v.items() {
+		if !item.isString() {
+			return nil
+		}
+		texts = append(texts, item.str())
+	}
+	return texts
 }
 
 func skipSpace(b []byte, i int) int {

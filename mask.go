@@ -165,6 +165,12 @@ func (m *mask) all(kvs []attribute.KeyValue) []attribute.KeyValue {
 	return out
 }
 
+// keeps reports whether an attribute with that key, and with so much base64 in it, may
+// be recorded as it is. If not, a value that is costly to make need not be made.
+func (m *mask) keeps(key attribute.Key, base64 int) bool {
+	return base64 <= m.limit && (!m.hides || m.decide(key, nil) == keep)
+}
+
 // attribute masks one of the attributes that are set together. The type of
 // input.value and output.value stands in another: where it is missing they are
 // text, as the conventions have it.
@@ -351,7 +357,7 @@ func (m *mask) appendRedacted(dst []byte, v value, key, parent string, images bo
 }
 
 func (m *mask) hidesString(v value, key, parent string, images bool) bool {
-	if images && (key == "image_url" || key == "url" && parent == "image_url") {
+	if images && isImage(key, parent) {
 		return true
 	}
 	if len(v)-2 <= m.limit {
@@ -359,6 +365,20 @@ func (m *mask) hidesString(v value, key, parent string, images bool) bool {
 	}
 	s := v.str()
 	return len(s) > m.limit && (isBase64URL(s) || isBase64Field(key, parent) && !strings.ContainsAny(s, " \n"))
+}
+
+// isImage reports whether a request has an image there: one that a user sent, or one that
+// a tool made for an earlier response.
+func isImage(key, parent string) bool {
+	switch key {
+	case "image_url":
+		return true
+	case "url":
+		return parent == "image_url" || parent == "outputs"
+	case "result":
+		return parent == "input"
+	}
+	return false
 }
 
 // isBase64Field reports whether the API has base64 without a data URL there.

@@ -40,7 +40,7 @@ func (m *messages) set(key attribute.Key, s string) {
 
 // setPart sets an attribute of the part under way.
 func (m *messages) setPart(key attribute.Key, s string) {
-	m.set(MessageContentsKey+attribute.Key("."+strconv.Itoa(m.parts)+".")+key, s)
+	m.set(itemKey(MessageContentsKey, int64(m.parts), key), s)
 }
 
 // textPart adds a part that is text of some kind, unless it is empty.
@@ -60,9 +60,14 @@ func (m *messages) mediaPart(kind string, key attribute.Key, url string) {
 	}
 }
 
+// itemKey returns the key of an attribute of an item of a list.
+func itemKey(list attribute.Key, index int64, key attribute.Key) attribute.Key {
+	return list + attribute.Key("."+strconv.FormatInt(index, 10)+".") + key
+}
+
 // callKey returns the key of an attribute of a tool call.
 func callKey(index int, key attribute.Key) attribute.Key {
-	return MessageToolCallsKey + attribute.Key("."+strconv.Itoa(index)+".") + key
+	return itemKey(MessageToolCallsKey, int64(index), key)
 }
 
 // Keys of the media of a part.

@@ -51,7 +51,7 @@ func (s *stream) finish() error {
 
 func (s *stream) take(data []byte) (over bool, err error) {
 	if string(data) == "[DONE]" {
-		return true, nil
+		return true, s.fold.finish()
 	}
 	if !valid(data) {
 		var v json.RawMessage
@@ -59,19 +59,19 @@ func (s *stream) take(data []byte) (over bool, err error) {
 	}
 	v := parse(data)
 	if err := apiError(v); err != nil {
-		return true, fmt.Errorf("error, %w", err) // as go-openai's Recv has it
+		if v.get("type").exists() {
+			return true, err // go-openai's Recv returns it as an event of a response
+		}
+		return true, fmt.Errorf("error, %w", err) // as its Recv has it
 	}
-	s.chunks++
-	return s.fold.add(v)
+	if over, err = s.fold.add(v); err == nil {
+		s.chunks++
+	}
+	return over, err
 }
 
 // object returns what the events add up to, nil if there were none.
-func (s *stream) object() []byte {
-	if s.chunks == 0 {
-		return nil
-	}
-	return s.fold.object()
-}
+func (s *stream) object() []byte { return s.fold.object() }
 
 // beginsStream reports whether a reply that begins with these bytes is a stream of
 // events. The Content-Type alone does not tell: there are servers that send a stream
@@ -86,7 +86,7 @@ func beginsStream(contentType string, b []byte) bool {
 		return true
 	}
 	for _, field := range []string{"data:", "event:", "id:", "retry:", ":"} {
-		if n := min(len(field), len(b)); field[:n] == string(b[:n]) {
+		if bytes.HasPrefix(b, []byte(field)) {
 			return true
 		}
 	}

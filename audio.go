@@ -1,0 +1,31 @@
+package openinference
+
+import "cmp"
+
+// transcriptDelta is how the beginning of a transcript is put together where a stream
+// breaks off before the whole comes.
+var transcriptDelta = &rule{fields: map[string]*rule{"delta": {how: concat}}}
+
+// transcriptionRequest describes a request for a transcription or a translation. Its
+// prompt is a hint to the model; what it is about is in the file.
+func transcriptionRequest(body []byte) extract {
+	x := contentRequest(body)
+	x.text = ""
+	switch parse(body).get("response_format").str() {
+	case "text", "srt", "vtt":
+		x.plain = true
+	}
+	return x
+}
+
+// transcriptionResponse describes a transcription or a translation, as text or JSON.
+func transcriptionResponse(body []byte) extract {
+	v := parse(body)
+	if !v.isObject() {
+		return extract{text: string(body), plain: true}
+	}
+	return extract{
+		text:  cmp.Or(v.get("text").str(), v.get("delta").str()),
+		facts: usage(v.get("usage")),
+	}
+}

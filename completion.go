@@ -1,0 +1,43 @@
+package openinference
+
+// completionChunk is how the chunks of a completion make one.
+var completionChunk = &rule{fields: map[string]*rule{
+	"choices": {how: indexed, fields: map[string]*rule{
+		"text": {how: concat},
+	}},
+}}
+
+// completionRequest describes the request of a completion, which has prompts in place of
+// the messages of a chat.
+func completionRequest(body []byte) extract {
+	x := contentRequest(body)
+	x.content = texts(LLMPromptsKey, PromptTextKey, parse(body).get("prompt").texts())
+	return x
+}
+
+// completionResponse describes a completion, plain or folded from a stream.
+func completionResponse(body []byte) (x extract) {
+	for key, m := range parse(body).members() {
+		switch string(key) {
+		case "model":
+			x.model = m.str()
+		case "usage":
+			x.facts = append(x.facts, usage(m)...)
+		case "choices":
+			for i, choice := range m.items() {
+				index := choice.indexOr(i)
+				text := choice.get("text").str()
+				if i == 0 {
+					x.text = text
+				}
+				if text != "" {
+					x.content = append(x.content, itemKey(LLMChoicesKey, index, CompletionTextKey).String(text))
+				}
+				if reason := choice.get("finish_reason").str(); index == 0 && reason != "" {
+					x.facts = append(x.facts, LLMFinishReasonKey.String(reason))
+				}
+			}
+		}
+	}
+	return x
+}

@@ -1,0 +1,33 @@
+package openinference
+
+// imageRequest describes a request for images: to make, to edit or to vary them.
+func imageRequest(body []byte) extract {
+	x := contentRequest(body)
+	x.format = parse(body).get("output_format").str()
+	return x
+}
+
+// imageResponse describes images, or the event that ends a stream of one.
+func imageResponse(body []byte) (x extract) {
+	v := parse(body)
+	x.format = v.get("output_format").str()
+	x.facts = usage(v.get("usage"))
+	data := v.get("data")
+	if !data.isArray() {
+		x.addImage(0, v)
+	}
+	for i, image := range data.items() {
+		x.addImage(i, image)
+	}
+	return x
+}
+
+// addImage adds an image that is at a URL or in base64.
+func (x *extract) addImage(i int, v value) {
+	key := itemKey(OutputImagesKey, int64(i), ImageURLKey)
+	if url := v.get("url").str(); url != "" {
+		x.content = append(x.content, key.String(url))
+	} else if data := v.get("b64_json"); !data.isEmpty() {
+		x.images = append(x.images, large{key, data})
+	}
+}
