@@ -35,6 +35,7 @@ type call struct {
 	status      int
 	statusText  string
 	contentType string
+	length      int         // of the reply, if it is known
 	opaque      bool        // the reply is encoded: its bytes say nothing
 	unwatch     func() bool // of the context
 	cleanup     runtime.Cleanup
@@ -49,6 +50,7 @@ type call struct {
 // watch returns the body of resp, with the call seeing what the client reads.
 func (c *call) watch(ctx context.Context, resp *http.Response) io.ReadCloser {
 	c.status, c.statusText = resp.StatusCode, resp.Status
+	c.length = int(min(resp.ContentLength, 1<<20)) // as far as a server is trusted
 	c.contentType = resp.Header.Get("Content-Type")
 	encoding := resp.Header.Get("Content-Encoding")
 	c.opaque = encoding != "" && !strings.EqualFold(encoding, "identity")
@@ -126,6 +128,9 @@ func (c *call) take(p []byte) (over bool, err error) {
 	}
 	if c.stream == nil {
 		if c.endpoint.stream == nil || c.failed() || !beginsStream(c.contentType, append(c.reply, p...)) {
+			if c.reply == nil {
+				c.reply = make([]byte, 0, max(c.length, len(p), 2048))
+			}
 			c.reply = append(c.reply, p[:min(len(p), maxBody-len(c.reply))]...)
 			return false, nil
 		}
@@ -275,7 +280,7 @@ func (c *call) describe(code codes.Code) {
 	kvs = append(kvs, request.facts...)
 	kvs = append(kvs, response.content...)
 	kvs = append(kvs, request.content...)
-	c.span.SetAttributes(kvs...)
+	c.span.setOwn(kvs)
 }
 
 // appendValue appends input.value or output.value with its type.

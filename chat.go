@@ -29,13 +29,11 @@ var chatChunk = &rule{fields: map[string]*rule{
 
 // chatRequest describes the request of a chat completion.
 func chatRequest(body []byte) (x extract) {
-	v := parse(body)
 	in := messages{list: LLMInputMessagesKey}
 	var tools []attribute.KeyValue
-	for key, m := range v.members() {
+	var parameters object
+	for key, m := range parse(body).members() {
 		switch string(key) {
-		case "model":
-			x.model = m.str()
 		case "messages":
 			for i, message := range m.items() {
 				in.begin(int64(i))
@@ -52,9 +50,14 @@ func chatRequest(body []byte) (x extract) {
 				}
 				tools = append(tools, toolSchema(len(tools), schema))
 			}
+		case "model":
+			x.model = m.str()
+			fallthrough
+		default:
+			parameters.add(key, m)
 		}
 	}
-	x.facts = []attribute.KeyValue{LLMInvocationParametersKey.String(readable(without(v, "messages", "functions", "tools")))}
+	x.facts = []attribute.KeyValue{LLMInvocationParametersKey.String(readable(parameters.json()))}
 	x.content = append(tools, in.kvs...)
 	return x
 }
@@ -66,12 +69,13 @@ func toolSchema(i int, schema string) attribute.KeyValue {
 // chatResponse describes a chat completion, plain or folded from a stream.
 func chatResponse(body []byte) (x extract) {
 	out := messages{list: LLMOutputMessagesKey}
+	x.facts = make([]attribute.KeyValue, 0, 10)
 	for key, m := range parse(body).members() {
 		switch string(key) {
 		case "model":
 			x.model = m.str()
 		case "usage":
-			x.facts = append(x.facts, usage(m)...)
+			x.facts = appendUsage(x.facts, m)
 		case "choices":
 			for i, choice := range m.items() {
 				index, ok := choice.get("index").integer()
@@ -211,7 +215,7 @@ func (m *messages) chatCalls(calls, function value) (text string) {
 	for i, call := range calls.items() {
 		if id := call.get("id"); id.isString() {
 			// Unlike the other attributes it is recorded when it is empty, too.
-			m.kvs = append(m.kvs, attribute.String(m.prefix+string(callKey(i, ToolCallIDKey)), id.str()))
+			m.kvs = append(m.kvs, m.key(callKey(i, ToolCallIDKey)).String(id.str()))
 		}
 		name, arguments := functionOf(call.get("function"))
 		if custom := call.get("custom"); custom.isObject() {
@@ -238,21 +242,26 @@ func callText(name, arguments string) string {
 	return name + "(" + arguments + ")"
 }
 
-// usage returns the token counts of a chat completion, a completion or embeddings.
-func usage(v value) (kvs []attribute.KeyValue) {
-	add := func(key attribute.Key, v value) {
-		if n, ok := v.integer(); ok {
-			kvs = append(kvs, key.Int64(n))
+// appendUsage appends the token counts of a chat completion, a completion or
+// embeddings.
+func appendUsage(kvs []attribute.KeyValue, v value) []attribute.KeyValue {
+	prompt, completion := v.get("prompt_tokens_details"), v.get("completion_tokens_details")
+	for _, count := range []struct {
+		key attribute.Key
+		v   value
+	}{
+		{LLMTokenCountPromptKey, v.get("prompt_tokens")},
+		{LLMTokenCountCompletionKey, v.get("completion_tokens")},
+		{LLMTokenCountTotalKey, v.get("total_tokens")},
+		{LLMTokenCountPromptDetailsCacheReadKey, prompt.get("cached_tokens")},
+		{LLMTokenCountPromptDetailsCacheWriteKey, prompt.get("cache_write_tokens")},
+		{LLMTokenCountPromptDetailsAudioKey, prompt.get("audio_tokens")},
+		{LLMTokenCountCompletionDetailsReasoningKey, completion.get("reasoning_tokens")},
+		{LLMTokenCountCompletionDetailsAudioKey, completion.get("audio_tokens")},
+	} {
+		if n, ok := count.v.integer(); ok {
+			kvs = append(kvs, count.key.Int64(n))
 		}
 	}
-	prompt, completion := v.get("prompt_tokens_details"), v.get("completion_tokens_details")
-	add(LLMTokenCountPromptKey, v.get("prompt_tokens"))
-	add(LLMTokenCountCompletionKey, v.get("completion_tokens"))
-	add(LLMTokenCountTotalKey, v.get("total_tokens"))
-	add(LLMTokenCountPromptDetailsCacheReadKey, prompt.get("cached_tokens"))
-	add(LLMTokenCountPromptDetailsCacheWriteKey, prompt.get("cache_write_tokens"))
-	add(LLMTokenCountPromptDetailsAudioKey, prompt.get("audio_tokens"))
-	add(LLMTokenCountCompletionDetailsReasoningKey, completion.get("reasoning_tokens"))
-	add(LLMTokenCountCompletionDetailsAudioKey, completion.get("audio_tokens"))
 	return kvs
 }

@@ -169,7 +169,7 @@ func (n *node) append(dst []byte) []byte {
 				dst = append(dst, ',')
 			}
 			if n.kind == '{' {
-				dst = append(append(dst, quote(cmp.Or(m.rule.name, m.key))...), ':')
+				dst = append(appendQuoted(dst, []byte(cmp.Or(m.rule.name, m.key))), ':')
 			}
 			member := len(dst)
 			if dst = m.append(dst); len(dst) == member {

@@ -96,26 +96,40 @@ func (v value) get(key string) (m value) {
 	return m
 }
 
-// without returns the object v without the members of those keys; of what is no
-// object, an empty one.
-func without(v value, keys ...string) []byte {
-	out := []byte("{}")
-	for k, m := range v.members() {
-		if !slices.Contains(keys, string(k)) {
-			out = appendMember(out, string(k), m)
-		}
+// object builds a JSON object.
+type object []byte
+
+// add adds a member whose value is JSON.
+func (o *object) add(key, m []byte) {
+	b := *o
+	if b == nil {
+		b = append(make([]byte, 0, 128), '{')
+	} else {
+		b[len(b)-1] = ',' // in place of the closing bracket
+		b = append(b, ' ')
 	}
-	return out
+	b = appendQuoted(b, key)
+	b = append(append(b, ": "...), m...)
+	*o = append(b, '}')
 }
 
-// appendMember appends a member to an object.
-func appendMember(object []byte, key string, m []byte) []byte {
-	object = object[:len(object)-1]
-	if len(object) > 1 {
-		object = append(object, ", "...)
+// json returns the object.
+func (o object) json() []byte {
+	if o == nil {
+		return []byte("{}")
 	}
-	object = append(append(object, quote(key)...), ": "...)
-	return append(append(object, m...), '}')
+	return o
+}
+
+// without returns the object v without the members of those keys; of what is no
+// object, an empty one.
+func without(v value, keys ...string) (o object) {
+	for k, m := range v.members() {
+		if !slices.Contains(keys, string(k)) {
+			o.add(k, m)
+		}
+	}
+	return o
 }
 
 // str returns the text of a string, and "" for anything else.
@@ -227,7 +241,7 @@ func skipString(b []byte, i int) (int, bool) {
 func unescape(s []byte) string {
 	i := bytes.IndexByte(s, '\\')
 	if i < 0 {
-		return string(s)
+		return intern(s)
 	}
 	var b strings.Builder
 	b.Grow(len(s))
@@ -239,6 +253,29 @@ func unescape(s []byte) string {
 	}
 	b.Write(s)
 	return b.String()
+}
+
+// intern is string(s) without an allocation for the words that every exchange has.
+func intern(s []byte) string {
+	switch string(s) {
+	case "system":
+		return "system"
+	case "developer":
+		return "developer"
+	case "user":
+		return "user"
+	case "assistant":
+		return "assistant"
+	case "tool":
+		return "tool"
+	case "text":
+		return "text"
+	case "stop":
+		return "stop"
+	case "tool_calls":
+		return "tool_calls"
+	}
+	return string(s)
 }
 
 // unescapeRune decodes the escape that s begins with, and says how long it is.
@@ -325,14 +362,17 @@ func readable(b []byte) string {
 }
 
 // quote returns s as a JSON string.
-func quote(s string) string {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			b, _ := encode(s) // a string can always be encoded
-			return string(b)
+func quote(s string) string { return string(appendQuoted(nil, []byte(s))) }
+
+// appendQuoted appends s as a JSON string.
+func appendQuoted(dst, s []byte) []byte {
+	for _, c := range s {
+		if c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			b, _ := encode(string(s)) // a string can always be encoded
+			return append(dst, b...)
 		}
 	}
-	return `"` + s + `"`
+	return append(append(append(dst, '"'), s...), '"')
 }
 
 // encode is json.Marshal without the escaping of <, > and &.
