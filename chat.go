@@ -134,7 +134,7 @@ func (m *messages) chat(v value) (text string, user bool) {
 	case content.isArray() && isParts(content):
 		for i, part := range content.items() {
 			m.parts = i
-			text = lines(text, m.chatPart(part))
+			text = joinLines(text, m.chatPart(part))
 			m.parts = i + 1
 		}
 	default:
@@ -223,12 +223,12 @@ func (m *messages) chatCalls(calls, function value) (text string) {
 		}
 		m.set(callKey(i, ToolCallFunctionNameKey), name)
 		m.set(callKey(i, ToolCallFunctionArgumentsKey), arguments)
-		text = lines(text, callText(name, arguments))
+		text = joinLines(text, callText(name, arguments))
 	}
 	name, arguments := functionOf(function)
 	m.set(MessageFunctionCallNameKey, name)
 	m.set(MessageFunctionCallArgumentsJSONKey, arguments)
-	return lines(text, callText(name, arguments))
+	return joinLines(text, callText(name, arguments))
 }
 
 func functionOf(v value) (name, arguments string) {

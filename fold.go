@@ -31,16 +31,58 @@ var (
 )
 
 // chunks folds a stream of chunks that look like the response in parts.
-type chunks struct{ root node }
+type chunks struct {
+	root node
+	last template
+}
+
+// template is a chunk that adds one piece of text to what is there, and nothing else
+// that a chunk like it would not say again.
+type template struct {
+	chunk      []byte
+	start, end int   // of the text
+	to         *node // where it is added
+}
 
 // foldChunks returns what makes the fold of a stream by a rule.
 func foldChunks(r *rule) func() fold {
-	return func() fold { return &chunks{node{rule: r}} }
+	return func() fold { return &chunks{root: node{rule: r}} }
+}
+
+func (c *chunks) repeat(chunk []byte) bool {
+	t := &c.last
+	behind := len(t.chunk) - t.end
+	if t.to == nil || len(chunk) < t.start+behind || string(chunk[:t.start]) != string(t.chunk[:t.start]) ||
+		string(chunk[len(chunk)-behind:]) != string(t.chunk[t.end:]) {
+		return false
+	}
+	text := chunk[t.start : len(chunk)-behind]
+	for _, b := range text {
+		if b < ' ' || b == '"' || b == '\\' {
+			return false
+		}
+	}
+	t.to.raw = append(t.to.raw, text...)
+	return true
 }
 
 func (c *chunks) add(chunk value) (over bool, err error) {
-	c.root.merge(chunk)
+	var added additions
+	c.root.merge(chunk, &added)
+	c.last = template{chunk: append(c.last.chunk[:0], chunk...)}
+	if added.n == 1 && added.to != nil {
+		c.last.to = added.to
+		c.last.start = cap(chunk) - cap(added.text)
+		c.last.end = c.last.start + len(added.text)
+	}
 	return false, nil
+}
+
+// additions are what a chunk has added to what was there, rather than replaced.
+type additions struct {
+	n    int
+	text []byte // of the last one, in the chunk
+	to   *node
 }
 
 // finish takes a clean end for one: not all servers send [DONE].
@@ -62,7 +104,7 @@ type node struct {
 }
 
 // merge joins v with what is there.
-func (n *node) merge(v value) {
+func (n *node) merge(v value, added *additions) {
 	if !v.exists() {
 		return
 	}
@@ -72,24 +114,29 @@ func (n *node) merge(v value) {
 	case (how == concat || how == once) && is('"'):
 		text := v[1 : len(v)-1]
 		n.kind = '"'
+		added.n++
+		if added.text = text; how == concat {
+			added.to = n
+		}
 		if how == concat || string(n.raw) != string(text) {
 			n.raw = append(n.raw, text...)
 		}
 	case how == indexed && is('['):
 		n.kind = '['
 		for _, item := range v.items() {
-			n.item(item).merge(item)
+			n.item(item).merge(item, added)
 		}
 	case (how == byType || how == indexed) && is('{'):
 		n.kind = '{'
 		for key, m := range v.members() {
 			if m.exists() {
-				n.member(key).merge(m)
+				n.member(key).merge(m, added)
 			}
 		}
 	case (how == byType || how == flat) && is('['):
 		n.kind = '['
 		for _, item := range v.items() {
+			added.n++
 			if len(n.raw) > 0 {
 				n.raw = append(n.raw, ',')
 			}

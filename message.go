@@ -116,8 +116,8 @@ const (
 // function.
 func customArguments(input string) string { return `{"input": ` + quote(input) + `}` }
 
-// lines joins those of texts that are not empty.
-func lines(texts ...string) string {
+// joinLines joins those of texts that are not empty.
+func joinLines(texts ...string) string {
 	var b strings.Builder
 	for _, s := range texts {
 		if s != "" && b.Len() > 0 {
