@@ -26,6 +26,6 @@ func transcriptionResponse(body []byte) extract {
 	}
 	return extract{
 		text:  cmp.Or(v.get("text").str(), v.get("delta").str()),
-		facts: usage(v.get("usage")),
+		facts: appendUsage(nil, v.get("usage")),
 	}
 }

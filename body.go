@@ -36,6 +36,7 @@ type call struct {
 	status      int
 	statusText  string
 	contentType string
+	length      int         // of the reply, if it is known
 	opaque      bool        // the reply is encoded or a file: its bytes say nothing
 	unwatch     func() bool // of the context
 	cleanup     runtime.Cleanup
@@ -50,6 +51,7 @@ type call struct {
 // watch returns the body of resp, with the call seeing what the client reads.
 func (c *call) watch(ctx context.Context, resp *http.Response) io.ReadCloser {
 	c.status, c.statusText = resp.StatusCode, resp.Status
+	c.length = int(min(resp.ContentLength, 1<<20)) // as far as a server is trusted
 	c.contentType = resp.Header.Get("Content-Type")
 	encoding := resp.Header.Get("Content-Encoding")
 	c.opaque = encoding != "" && !strings.EqualFold(encoding, "identity") || c.endpoint.response == nil && !c.failed()
@@ -126,7 +128,11 @@ func (c *call) take(p []byte) (over bool, err error) {
 		return false, nil
 	}
 	if c.stream == nil {
-		if c.endpoint.stream == nil || c.failed() || !beginsStream(c.contentType, append(c.reply, p...)) {
+		plain := c.endpoint.stream == nil || c.failed() || len(c.reply) >= longEnough
+		if plain || !beginsStream(c.contentType, append(c.reply, p...)) {
+			if c.reply == nil {
+				c.reply = make([]byte, 0, max(c.length, len(p), 2048))
+			}
 			c.reply = append(c.reply, p[:min(len(p), maxBody-len(c.reply))]...)
 			return false, nil
 		}
@@ -140,6 +146,9 @@ func (c *call) take(p []byte) (over bool, err error) {
 	}
 	return over, err
 }
+
+// longEnough is when a reply that does not begin like a stream is none.
+const longEnough = 64
 
 // failed reports whether go-openai takes the status for an error.
 func (c *call) failed() bool { return c.status < 200 || c.status >= 400 }
@@ -278,7 +287,7 @@ func (c *call) describe(code codes.Code, s sent, request extract) {
 	switch {
 	case c.stream != nil:
 		reply = c.stream.object()
-	case c.opaque || code == codes.Error && !hasFailed(c.reply):
+	case c.opaque || c.failed() || code == codes.Error && !isWhole(c.reply):
 	case request.plain:
 		reply = c.reply
 	default:
@@ -286,6 +295,9 @@ func (c *call) describe(code codes.Code, s sent, request extract) {
 	}
 	if len(reply) > 0 {
 		response = c.endpoint.response(reply)
+	}
+	if code == codes.Error && c.stream == nil && len(response.content) == 0 {
+		reply, response = nil, extract{} // an error is no output, but what stands beside it is
 	}
 	kvs := make([]attribute.KeyValue, 0, 9+len(response.facts)+len(request.facts)+len(response.content)+
 		len(response.vectors)+len(response.images)+len(request.content)+len(s.images))
@@ -299,7 +311,7 @@ func (c *call) describe(code codes.Code, s sent, request extract) {
 	kvs = c.appendLarge(kvs, response, cmp.Or(response.format, request.format, "png"))
 	kvs = append(kvs, request.content...)
 	kvs = append(kvs, s.images...)
-	c.span.SetAttributes(kvs...)
+	c.span.setOwn(kvs)
 }
 
 // appendLarge appends the images and vectors of a response. What is to be hidden is not

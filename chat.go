@@ -28,13 +28,11 @@ var chatChunk = &rule{fields: map[string]*rule{
 
 // chatRequest describes the request of a chat completion.
 func chatRequest(body []byte) (x extract) {
-	v := parse(body)
 	in := messages{list: LLMInputMessagesKey}
 	var tools []attribute.KeyValue
-	for key, m := range v.members() {
+	parameters := newObject()
+	for key, m := range parse(body).members() {
 		switch string(key) {
-		case "model":
-			x.model = m.str()
 		case "messages":
 			for i, message := range m.items() {
 				in.begin(int64(i))
@@ -51,9 +49,14 @@ func chatRequest(body []byte) (x extract) {
 				}
 				tools = append(tools, toolSchema(len(tools), schema))
 			}
+		case "model":
+			x.model = m.str()
+			fallthrough
+		default:
+			parameters.add(key, m)
 		}
 	}
-	x.facts = []attribute.KeyValue{LLMInvocationParametersKey.String(readable(without(v, "messages", "functions", "tools")))}
+	x.facts = []attribute.KeyValue{LLMInvocationParametersKey.String(readable(parameters))}
 	x.content = append(tools, in.kvs...)
 	return x
 }
@@ -65,12 +68,13 @@ func toolSchema(i int, schema string) attribute.KeyValue {
 // chatResponse describes a chat completion, plain or folded from a stream.
 func chatResponse(body []byte) (x extract) {
 	out := messages{list: LLMOutputMessagesKey}
+	x.facts = make([]attribute.KeyValue, 0, 10)
 	for key, m := range parse(body).members() {
 		switch string(key) {
 		case "model":
 			x.model = m.str()
 		case "usage":
-			x.facts = append(x.facts, usage(m)...)
+			x.facts = appendUsage(x.facts, m)
 		case "choices":
 			for i, choice := range m.items() {
 				index := choice.indexOr(i)
@@ -126,7 +130,7 @@ func (m *messages) chat(v value) (text string, user bool) {
 	case content.isArray() && isParts(content):
 		for i, part := range content.items() {
 			m.parts = i
-			text = lines(text, m.chatPart(part))
+			text = joinLines(text, m.chatPart(part))
 			m.parts = i + 1
 		}
 	default:
@@ -207,7 +211,7 @@ func (m *messages) chatCalls(calls, function value) (text string) {
 	for i, call := range calls.items() {
 		if id := call.get("id"); id.isString() {
 			// Unlike the other attributes it is recorded when it is empty, too.
-			m.kvs = append(m.kvs, attribute.String(m.prefix+string(callKey(i, ToolCallIDKey)), id.str()))
+			m.kvs = append(m.kvs, m.key(callKey(i, ToolCallIDKey)).String(id.str()))
 		}
 		name, arguments := functionOf(call.get("function"))
 		if custom := call.get("custom"); custom.isObject() {
@@ -215,12 +219,12 @@ func (m *messages) chatCalls(calls, function value) (text string) {
 		}
 		m.set(callKey(i, ToolCallFunctionNameKey), name)
 		m.set(callKey(i, ToolCallFunctionArgumentsKey), arguments)
-		text = lines(text, callText(name, arguments))
+		text = joinLines(text, callText(name, arguments))
 	}
 	name, arguments := functionOf(function)
 	m.set(MessageFunctionCallNameKey, name)
 	m.set(MessageFunctionCallArgumentsJSONKey, arguments)
-	return lines(text, callText(name, arguments))
+	return joinLines(text, callText(name, arguments))
 }
 
 func functionOf(v value) (name, arguments string) {
@@ -234,33 +238,29 @@ func callText(name, arguments string) string {
 	return name + "(" + arguments + ")"
 }
 
-// usage returns the token counts of a response, and its cost if the server names one,
-// as OpenRouter does. Some endpoints speak of a prompt and a completion, some of input
-// and output.
-func usage(v value) (kvs []attribute.KeyValue) {
-	first := func(keys ...string) value {
-		for _, key := range keys {
-			if m := v.get(key); m.exists() {
-				return m
-			}
+// appendUsage appends the token counts of a response, and its cost if the server
+// names one, as OpenRouter does. Some endpoints speak of a prompt and a completion, some
+// of input and output.
+func appendUsage(kvs []attribute.KeyValue, v value) []attribute.KeyValue {
+	prompt := v.first("prompt_tokens_details", "input_tokens_details", "input_token_details")
+	completion := v.first("completion_tokens_details", "output_tokens_details")
+	for _, count := range []struct {
+		key attribute.Key
+		v   value
+	}{
+		{LLMTokenCountPromptKey, v.first("prompt_tokens", "input_tokens")},
+		{LLMTokenCountCompletionKey, v.first("completion_tokens", "output_tokens")},
+		{LLMTokenCountTotalKey, v.get("total_tokens")},
+		{LLMTokenCountPromptDetailsCacheReadKey, prompt.get("cached_tokens")},
+		{LLMTokenCountPromptDetailsCacheWriteKey, prompt.get("cache_write_tokens")},
+		{LLMTokenCountPromptDetailsAudioKey, prompt.get("audio_tokens")},
+		{LLMTokenCountCompletionDetailsReasoningKey, completion.get("reasoning_tokens")},
+		{LLMTokenCountCompletionDetailsAudioKey, completion.get("audio_tokens")},
+	} {
+		if n, ok := count.v.integer(); ok {
+			kvs = append(kvs, count.key.Int64(n))
 		}
-		return nil
 	}
-	add := func(key attribute.Key, v value) {
-		if n, ok := v.integer(); ok {
-			kvs = append(kvs, key.Int64(n))
-		}
-	}
-	prompt := first("prompt_tokens_details", "input_tokens_details", "input_token_details")
-	completion := first("completion_tokens_details", "output_tokens_details")
-	add(LLMTokenCountPromptKey, first("prompt_tokens", "input_tokens"))
-	add(LLMTokenCountCompletionKey, first("completion_tokens", "output_tokens"))
-	add(LLMTokenCountTotalKey, v.get("total_tokens"))
-	add(LLMTokenCountPromptDetailsCacheReadKey, prompt.get("cached_tokens"))
-	add(LLMTokenCountPromptDetailsCacheWriteKey, prompt.get("cache_write_tokens"))
-	add(LLMTokenCountPromptDetailsAudioKey, prompt.get("audio_tokens"))
-	add(LLMTokenCountCompletionDetailsReasoningKey, completion.get("reasoning_tokens"))
-	add(LLMTokenCountCompletionDetailsAudioKey, completion.get("audio_tokens"))
 	if cost, ok := v.get("cost").float(); ok {
 		kvs = append(kvs, LLMCostTotalKey.Float64(cost))
 	}

@@ -251,11 +251,10 @@ func (c *call) keepRequest(req *http.Request, usage bool) (usageAdded bool) {
 		c.sent = func() sent { return form }
 		return false
 	}
-	kept := bytes.NewBuffer(make([]byte, 0, min(max(req.ContentLength, 0), maxBody)+bytes.MinRead))
-	if _, err := kept.ReadFrom(io.LimitReader(body, maxBody)); err != nil {
+	b, err := readBody(body, req.ContentLength)
+	if err != nil {
 		return false
 	}
-	b := kept.Bytes()
 	if usage {
 		if asking := askForUsage(b); asking != nil {
 			b, usageAdded = asking, true
@@ -264,6 +263,19 @@ func (c *call) keepRequest(req *http.Request, usage bool) (usageAdded bool) {
 	}
 	c.sent = func() sent { return sent{body: b} }
 	return usageAdded
+}
+
+// readBody reads what is kept of a body, whose length is known unless it is -1.
+func readBody(r io.Reader, length int64) ([]byte, error) {
+	if length <= 0 || length > maxBody {
+		return io.ReadAll(io.LimitReader(r, maxBody))
+	}
+	b := make([]byte, length)
+	n, err := io.ReadFull(r, b)
+	if err == io.ErrUnexpectedEOF {
+		err = nil
+	}
+	return b[:n], err
 }
 
 // setBody gives req another body. req is ours to change, its header is not.

@@ -22,7 +22,7 @@ func completionResponse(body []byte) (x extract) {
 		case "model":
 			x.model = m.str()
 		case "usage":
-			x.facts = append(x.facts, usage(m)...)
+			x.facts = appendUsage(x.facts, m)
 		case "choices":
 			for i, choice := range m.items() {
 				index := choice.indexOr(i)

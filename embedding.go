@@ -26,7 +26,7 @@ func embeddingResponse(body []byte) (x extract) {
 		case "model":
 			x.model = m.str()
 		case "usage":
-			for _, kv := range usage(m) {
+			for _, kv := range appendUsage(nil, m) {
 				// Some servers count the tokens of a completion here, as 0.
 				if kv.Key == LLMTokenCountPromptKey || kv.Key == LLMTokenCountTotalKey {
 					x.facts = append(x.facts, kv)

@@ -84,7 +84,7 @@ func (e *endpoint) known(u *url.URL) []attribute.KeyValue {
 func contentRequest(body []byte) (x extract) {
 	v := parse(body)
 	x.model = v.get("model").str()
-	x.text = lines(append(v.get("prompt").texts(), v.get("input").texts()...)...)
+	x.text = joinLines(append(v.get("prompt").texts(), v.get("input").texts()...)...)
 	x.facts = []attribute.KeyValue{LLMInvocationParametersKey.String(readable(without(v, "prompt", "input")))}
 	return x
 }

@@ -33,16 +33,76 @@ var (
 )
 
 // chunks folds a stream of chunks that look like the response in parts.
-type chunks struct{ root node }
+type chunks struct {
+	root node
+	last template
+}
+
+// template is a chunk that adds one piece of text to what is there, and nothing else
+// that a chunk like it would not say again.
+type template struct {
+	chunk      []byte
+	start, end int   // of the text
+	to         *node // where it is added
+}
 
 // foldChunks returns what makes the fold of a stream by a rule.
 func foldChunks(r *rule) func() fold {
-	return func() fold { return &chunks{node{rule: r}} }
+	return func() fold { return &chunks{root: node{rule: r}} }
+}
+
+func (c *chunks) repeat(chunk []byte) bool {
+	t := &c.last
+	behind := len(t.chunk) - t.end
+	if t.to == nil || len(chunk) < t.start+behind || string(chunk[:t.start]) != string(t.chunk[:t.start]) ||
+		string(chunk[len(chunk)-behind:]) != string(t.chunk[t.end:]) {
+		return false
+	}
+	text := chunk[t.start : len(chunk)-behind]
+	for _, b := range text {
+		if b < ' ' || b == '"' || b == '\\' {
+			return false
+		}
+	}
+	t.to.raw = append(t.to.raw, text...)
+	return true
 }
 
 func (c *chunks) add(chunk value) (over bool, err error) {
-	c.root.merge(chunk)
+	var added additions
+	c.root.merge(chunk, &added)
+	c.last = template{chunk: append(c.last.chunk[:0], chunk...)}
+	if added.n == 1 && added.to != nil {
+		c.last.to = added.to
+		c.last.start = cap(chunk) - cap(added.last)
+		c.last.end = c.last.start + len(added.last)
+	}
 	return false, nil
+}
+
+// additions are what a chunk has added to what was there, rather than replaced. nil does
+// not keep them.
+type additions struct {
+	n    int
+	last []byte // the last text, in the chunk
+	to   *node  // where that went; nil: it could come again without being added
+}
+
+func (a *additions) text(to *node, text []byte) {
+	if a == nil {
+		return
+	}
+	a.n++
+	a.last, a.to = text, nil
+	if to.rule.how == concat {
+		a.to = to
+	}
+}
+
+func (a *additions) item() {
+	if a != nil {
+		a.n++
+	}
 }
 
 // finish takes a clean end for one: not all servers send [DONE].
@@ -63,11 +123,13 @@ func foldResult(kind string, parts *rule) func() fold {
 	return func() fold {
 		r := &result{kind: kind}
 		if parts != nil {
-			r.parts = &chunks{node{rule: parts}}
+			r.parts = &chunks{root: node{rule: parts}}
 		}
 		return r
 	}
 }
+
+func (r *result) repeat([]byte) bool { return false }
 
 func (r *result) add(event value) (over bool, err error) {
 	switch {
@@ -105,7 +167,7 @@ type node struct {
 }
 
 // merge joins v with what is there.
-func (n *node) merge(v value) {
+func (n *node) merge(v value, added *additions) {
 	if !v.exists() {
 		return
 	}
@@ -115,29 +177,31 @@ func (n *node) merge(v value) {
 	case (how == concat || how == once) && is('"'):
 		text := v[1 : len(v)-1]
 		n.kind = '"'
+		added.text(n, text)
 		if how == concat || string(n.raw) != string(text) {
 			n.raw = append(n.raw, text...)
 		}
 	case how == indexed && is('['):
 		n.kind = '['
 		for _, item := range v.items() {
-			n.item(item).merge(item)
+			n.item(item).merge(item, added)
 		}
 	case how == placed && is('['):
 		n.kind = '['
 		for i, item := range v.items() {
-			n.at(int64(i)).merge(item)
+			n.at(int64(i)).merge(item, added)
 		}
 	case (how == byType || how == indexed) && is('{'):
 		n.kind = '{'
 		for key, m := range v.members() {
 			if m.exists() {
-				n.member(key).merge(m)
+				n.member(key).merge(m, added)
 			}
 		}
 	case (how == byType || how == flat) && is('['):
 		n.kind = '['
 		for _, item := range v.items() {
+			added.item()
 			if len(n.raw) > 0 {
 				n.raw = append(n.raw, ',')
 			}
@@ -216,7 +280,7 @@ func (n *node) in(key string) *node {
 func (n *node) set(v value) {
 	if v.exists() {
 		*n = node{key: n.key, rule: n.rule, index: n.index}
-		n.merge(v)
+		n.merge(v, nil)
 	}
 }
 
@@ -237,7 +301,7 @@ func (n *node) append(dst []byte) []byte {
 				dst = append(dst, ',')
 			}
 			if n.kind == '{' {
-				dst = append(append(dst, quote(cmp.Or(m.rule.name, m.key))...), ':')
+				dst = append(appendQuoted(dst, []byte(cmp.Or(m.rule.name, m.key))), ':')
 			}
 			member := len(dst)
 			if dst = m.append(dst); len(dst) == member {

@@ -82,13 +82,13 @@ func (f *formFields) add(name, text string) {
 }
 
 func (f formFields) json() []byte {
-	object := []byte("{}")
+	object := newObject()
 	for _, field := range f {
 		v := strings.Join(field.values, ", ")
 		if field.list {
 			v = "[" + v + "]"
 		}
-		object = appendMember(object, field.name, []byte(v))
+		object.add([]byte(field.name), []byte(v))
 	}
 	return object
 }

@@ -11,7 +11,7 @@ func imageRequest(body []byte) extract {
 func imageResponse(body []byte) (x extract) {
 	v := parse(body)
 	x.format = v.get("output_format").str()
-	x.facts = usage(v.get("usage"))
+	x.facts = appendUsage(nil, v.get("usage"))
 	data := v.get("data")
 	if !data.isArray() {
 		x.addImage(0, v)

@@ -102,26 +102,42 @@ func (v value) get(key string) (m value) {
 	return m
 }
 
-// without returns the object v without the members of those keys; of what is no
-// object, an empty one.
-func without(v value, keys ...string) []byte {
-	out := []byte("{}")
-	for k, m := range v.members() {
-		if !slices.Contains(keys, string(k)) {
-			out = appendMember(out, string(k), m)
-		}
+// object is a JSON object that is being built.
+type object []byte
+
+// newObject returns an empty object.
+func newObject() object { return append(make(object, 0, 128), "{}"...) }
+
+// add adds a member whose value is JSON.
+func (o *object) add(key, m []byte) {
+	b := (*o)[:len(*o)-1]
+	if len(b) > 1 {
+		b = append(b, ", "...)
 	}
-	return out
+	b = append(appendQuoted(b, key), ": "...)
+	*o = append(append(b, m...), '}')
 }
 
-// appendMember appends a member to an object.
-func appendMember(object []byte, key string, m []byte) []byte {
-	object = object[:len(object)-1]
-	if len(object) > 1 {
-		object = append(object, ", "...)
+// without returns the object v without the members of those keys; of what is no
+// object, an empty one.
+func without(v value, keys ...string) object {
+	o := newObject()
+	for k, m := range v.members() {
+		if !slices.Contains(keys, string(k)) {
+			o.add(k, m)
+		}
 	}
-	object = append(append(object, quote(key)...), ": "...)
-	return append(append(object, m...), '}')
+	return o
+}
+
+// first returns the first of the members with those keys that exists.
+func (v value) first(keys ...string) value {
+	for _, key := range keys {
+		if m := v.get(key); m.exists() {
+			return m
+		}
+	}
+	return nil
 }
 
 // str returns the text of a string, and "" for anything else.
@@ -264,7 +280,7 @@ func skipString(b []byte, i int) (int, bool) {
 func unescape(s []byte) string {
 	i := bytes.IndexByte(s, '\\')
 	if i < 0 {
-		return string(s)
+		return intern(s)
 	}
 	var b strings.Builder
 	b.Grow(len(s))
@@ -276,6 +292,29 @@ func unescape(s []byte) string {
 	}
 	b.Write(s)
 	return b.String()
+}
+
+// intern is string(s) without an allocation for the words that every exchange has.
+func intern(s []byte) string {
+	switch string(s) {
+	case "system":
+		return "system"
+	case "developer":
+		return "developer"
+	case "user":
+		return "user"
+	case "assistant":
+		return "assistant"
+	case "tool":
+		return "tool"
+	case "text":
+		return "text"
+	case "stop":
+		return "stop"
+	case "tool_calls":
+		return "tool_calls"
+	}
+	return string(s)
 }
 
 // unescapeRune decodes the escape that s begins with, and says how long it is.
@@ -362,14 +401,17 @@ func readable(b []byte) string {
 }
 
 // quote returns s as a JSON string.
-func quote(s string) string {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			b, _ := encode(s) // a string can always be encoded
-			return string(b)
+func quote(s string) string { return string(appendQuoted(nil, []byte(s))) }
+
+// appendQuoted appends s as a JSON string.
+func appendQuoted(dst, s []byte) []byte {
+	for _, c := range s {
+		if c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			b, _ := encode(string(s)) // a string can always be encoded
+			return append(dst, b...)
 		}
 	}
-	return `"` + s + `"`
+	return append(append(append(dst, '"'), s...), '"')
 }
 
 // encode is json.Marshal without the escaping of <, > and &.
@@ -396,6 +438,12 @@ func validPrefix(b []byte) (end int, ok bool) {
 func valid(b []byte) bool {
 	end, ok := validPrefix(b)
 	return ok && skipSpace(b, end) == len(b)
+}
+
+// isWhole reports whether b begins with a valid JSON value.
+func isWhole(b []byte) bool {
+	_, ok := validPrefix(b)
+	return ok
 }
 
 func validValue(b []byte, i, depth int) (int, bool) {

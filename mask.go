@@ -3,6 +3,7 @@ package openinference
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -156,9 +157,15 @@ func newMask(c TraceConfig) *mask {
 
 // all returns what of kvs may be recorded, in a slice of its own.
 func (m *mask) all(kvs []attribute.KeyValue) []attribute.KeyValue {
-	out := make([]attribute.KeyValue, 0, len(kvs))
+	return m.inPlace(slices.Clone(kvs))
+}
+
+// inPlace is all for a slice that nobody else needs.
+func (m *mask) inPlace(kvs []attribute.KeyValue) []attribute.KeyValue {
+	inputJSON, outputJSON := isJSON(InputMIMETypeKey, kvs), isJSON(OutputMIMETypeKey, kvs)
+	out := kvs[:0]
 	for _, kv := range kvs {
-		if kv, ok := m.attribute(kv, kvs); ok {
+		if kv, ok := m.attribute(kv, inputJSON, outputJSON); ok {
 			out = append(out, kv)
 		}
 	}
@@ -168,15 +175,15 @@ func (m *mask) all(kvs []attribute.KeyValue) []attribute.KeyValue {
 // keeps reports whether an attribute with that key, and with so much base64 in it, may
 // be recorded as it is. If not, a value that is costly to make need not be made.
 func (m *mask) keeps(key attribute.Key, base64 int) bool {
-	return base64 <= m.limit && (!m.hides || m.decide(key, nil) == keep)
+	return base64 <= m.limit && (!m.hides || m.decide(key, false, false) == keep)
 }
 
 // attribute masks one of the attributes that are set together. The type of
 // input.value and output.value stands in another: where it is missing they are
 // text, as the conventions have it.
-func (m *mask) attribute(kv attribute.KeyValue, together []attribute.KeyValue) (attribute.KeyValue, bool) {
+func (m *mask) attribute(kv attribute.KeyValue, inputJSON, outputJSON bool) (attribute.KeyValue, bool) {
 	if m.hides {
-		switch m.decide(kv.Key, together) {
+		switch m.decide(kv.Key, inputJSON, outputJSON) {
 		case drop:
 			return kv, false
 		case redact:
@@ -189,21 +196,19 @@ func (m *mask) attribute(kv attribute.KeyValue, together []attribute.KeyValue) (
 	}
 	s := kv.Value.AsString()
 	switch kv.Key {
-	case InputValueKey, OutputValueKey:
-		if !isJSON(kv.Key, together) {
-			return kv, true
+	case InputValueKey:
+		if inputJSON {
+			return m.redactJSON(kv, m.HideInputImages), true
 		}
-		if r, changed := m.redactJSON(s, m.HideInputImages && kv.Key == InputValueKey); changed {
-			return kv.Key.String(r), true
+	case OutputValueKey:
+		if outputJSON {
+			return m.redactJSON(kv, false), true
 		}
 	case LLMInvocationParametersKey:
 		if m.HideInputs {
-			s = withoutMembers(s, "prompt", "input", "prediction")
-			kv = kv.Key.String(s)
+			kv = kv.Key.String(withoutMembers(s, "prompt", "input", "prediction"))
 		}
-		if r, changed := m.redactJSON(s, m.HideInputImages); changed {
-			return kv.Key.String(r), true
-		}
+		return m.redactJSON(kv, m.HideInputImages), true
 	default:
 		if len(s) > m.limit && strings.HasSuffix(string(kv.Key), ".url") && isBase64URL(s) {
 			return kv.Key.String(Redacted), true
@@ -221,7 +226,7 @@ const (
 )
 
 // decide applies the rules of the reference, first match first.
-func (m *mask) decide(key attribute.Key, together []attribute.KeyValue) decision {
+func (m *mask) decide(key attribute.Key, inputJSON, outputJSON bool) decision {
 	k := string(key)
 	has := func(part attribute.Key) bool { return strings.Contains(k, string(part)) }
 	when := func(hide bool, d decision) decision {
@@ -236,9 +241,9 @@ func (m *mask) decide(key attribute.Key, together []attribute.KeyValue) decision
 	case has(LLMToolsKey):
 		return when(m.HideInputs || m.HideLLMTools, drop)
 	case key == InputValueKey:
-		return when(m.HideInputs || m.textInput && !isJSON(key, together), redact)
+		return when(m.HideInputs || m.textInput && !inputJSON, redact)
 	case key == OutputValueKey:
-		return when(m.HideOutputs || m.textOutput && !isJSON(key, together), redact)
+		return when(m.HideOutputs || m.textOutput && !outputJSON, redact)
 	case key == InputMIMETypeKey:
 		return when(m.HideInputs, drop)
 	case key == OutputMIMETypeKey:
@@ -283,15 +288,10 @@ func isText(key string) bool {
 	return false
 }
 
-// isJSON reports whether the type that belongs to input.value or output.value
-// says that it is JSON.
-func isJSON(key attribute.Key, together []attribute.KeyValue) bool {
-	mime := InputMIMETypeKey
-	if key == OutputValueKey {
-		mime = OutputMIMETypeKey
-	}
-	for _, kv := range together {
-		if kv.Key == mime {
+// isJSON reports whether kvs say that a value is JSON.
+func isJSON(mimeKey attribute.Key, kvs []attribute.KeyValue) bool {
+	for _, kv := range kvs {
+		if kv.Key == mimeKey {
 			return kv.Value.AsString() == MIMETypeJSON
 		}
 	}
@@ -300,31 +300,39 @@ func isJSON(key attribute.Key, together []attribute.KeyValue) bool {
 
 // redactJSON replaces the images, sounds and files in a request or a response:
 // those in base64 that are over the limit, and all images if so asked.
-func (m *mask) redactJSON(s string, images bool) (string, bool) {
-	if !images && len(s) <= m.limit {
-		return s, false
+func (m *mask) redactJSON(kv attribute.KeyValue, images bool) attribute.KeyValue {
+	s := kv.Value.AsString()
+	if !images && !hasLongString(s, m.limit) {
+		return kv
 	}
-	b := []byte(s)
-	if !images && !hasLongString(b, m.limit) {
-		return s, false
-	}
-	out := m.appendRedacted(make([]byte, 0, len(b)), parse(b), "", "", images)
-	return string(out), true
+	return kv.Key.String(string(m.appendRedacted(nil, parse([]byte(s)), "", "", images)))
 }
 
-// hasLongString reports whether a string in b is longer than limit, still
-// escaped, so that it may be longer unescaped too.
-func hasLongString(b []byte, limit int) bool {
+// hasLongString reports whether a string in JSON is longer than limit, still
+// escaped, so that it may be longer unescaped too. Strings without a quote in them are
+// meant: base64 has none.
+func hasLongString(s string, limit int) bool {
+	// Where a quote stands in each stretch of that length, no string is longer.
+	for rest := s; len(rest) > limit; {
+		i := strings.LastIndexByte(rest[:limit+1], '"')
+		if i < 0 {
+			return longestString(s) > limit
+		}
+		rest = rest[i+1:]
+	}
+	return false
+}
+
+func longestString(s string) (longest int) {
+	b := []byte(s)
 	for i := 0; i < len(b); i++ {
 		if b[i] == '"' {
 			end, _ := skipString(b, i)
-			if end-i-2 > limit {
-				return true
-			}
+			longest = max(longest, end-i-2)
 			i = end - 1
 		}
 	}
-	return false
+	return longest
 }
 
 // appendRedacted appends v to dst. key and parent are the keys above it.
@@ -334,7 +342,7 @@ func (m *mask) appendRedacted(dst []byte, v value, key, parent string, images bo
 		dst = append(dst, '{')
 		comma := ""
 		for k, member := range v.members() {
-			dst = append(append(dst, comma...), quote(string(k))...)
+			dst = appendQuoted(append(dst, comma...), k)
 			dst = m.appendRedacted(append(dst, ':'), member, string(k), key, images)
 			comma = ","
 		}

@@ -3,6 +3,7 @@ package openinference
 import (
 	"strconv"
 	"strings"
+	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
 )
@@ -19,22 +20,56 @@ const (
 
 // messages collects the attributes of the messages of a request or a response.
 type messages struct {
-	list   attribute.Key // llm.input_messages or llm.output_messages
-	prefix string        // of the message under way
-	parts  int           // that it has
-	kvs    []attribute.KeyValue
+	list  attribute.Key // llm.input_messages or llm.output_messages
+	index int64         // of the message under way
+	parts int           // that it has
+	kvs   []attribute.KeyValue
 }
 
 // begin goes on to the message with that index.
-func (m *messages) begin(index int64) {
-	m.prefix = string(m.list) + "." + strconv.FormatInt(index, 10) + "."
-	m.parts = 0
+func (m *messages) begin(index int64) { m.index, m.parts = index, 0 }
+
+// key returns the key of an attribute of the message.
+func (m *messages) key(key attribute.Key) attribute.Key {
+	if 0 <= m.index && m.index < commonMessages {
+		common := &commonKeys().output[m.index]
+		if m.list == LLMInputMessagesKey {
+			common = &commonKeys().input[m.index]
+		}
+		switch key {
+		case MessageRoleKey:
+			return common.role
+		case MessageContentKey:
+			return common.content
+		case MessageToolCallIDKey:
+			return common.toolCallID
+		}
+	}
+	return m.list + attribute.Key("."+strconv.FormatInt(m.index, 10)+".") + key
 }
+
+// messageKeys are the keys that nearly every message has.
+type messageKeys struct{ role, content, toolCallID attribute.Key }
+
+const commonMessages = 256
+
+// commonKeys are made once: to make them anew is a good part of the cost of a call
+// with many messages.
+var commonKeys = sync.OnceValue(func() *struct{ input, output [commonMessages]messageKeys } {
+	var keys struct{ input, output [commonMessages]messageKeys }
+	for i := range commonMessages {
+		prefix := attribute.Key("." + strconv.Itoa(i) + ".")
+		in, out := LLMInputMessagesKey+prefix, LLMOutputMessagesKey+prefix
+		keys.input[i] = messageKeys{in + MessageRoleKey, in + MessageContentKey, in + MessageToolCallIDKey}
+		keys.output[i] = messageKeys{out + MessageRoleKey, out + MessageContentKey, out + MessageToolCallIDKey}
+	}
+	return &keys
+})
 
 // set sets an attribute of the message, unless it is empty.
 func (m *messages) set(key attribute.Key, s string) {
 	if s != "" {
-		m.kvs = append(m.kvs, attribute.String(m.prefix+string(key), s))
+		m.kvs = append(m.kvs, m.key(key).String(s))
 	}
 }
 
@@ -86,8 +121,8 @@ const (
 // function.
 func customArguments(input string) string { return `{"input": ` + quote(input) + `}` }
 
-// lines joins those of texts that are not empty.
-func lines(texts ...string) string {
+// joinLines joins those of texts that are not empty.
+func joinLines(texts ...string) string {
 	var b strings.Builder
 	for _, s := range texts {
 		if s != "" && b.Len() > 0 {

@@ -53,7 +53,7 @@ func responseRequest(body []byte) (x extract) {
 	plain := func(role string, content value) {
 		in.begin(n)
 		in.set(MessageRoleKey, role)
-		in.kvs = append(in.kvs, attribute.String(in.prefix+string(MessageContentKey), content.str())) // empty or not
+		in.kvs = append(in.kvs, in.key(MessageContentKey).String(content.str())) // empty or not
 		n++
 	}
 	if instructions.str() != "" {
@@ -96,7 +96,7 @@ func responseResponse(body []byte) (x extract) {
 		case "model":
 			x.model = m.str()
 		case "usage":
-			x.facts = append(x.facts, usage(m)...)
+			x.facts = appendUsage(x.facts, m)
 		case "status":
 			status = m
 		case "incomplete_details":
@@ -116,7 +116,7 @@ func responseResponse(body []byte) (x extract) {
 	for i, item := range output.items() {
 		out.begin(int64(i))
 		text, call := out.item(item)
-		x.text, calls = lines(x.text, text), lines(calls, call)
+		x.text, calls = joinLines(x.text, text), joinLines(calls, call)
 		if item.get("type").str() == "image_generation_call" && !item.get("result").isEmpty() {
 			x.format = cmp.Or(x.format, item.get("output_format").str())
 			x.images = append(x.images, large{itemKey(OutputImagesKey, int64(len(x.images)), ImageURLKey), item.get("result")})
@@ -168,7 +168,7 @@ func (m *messages) item(v value) (text, call string) {
 func (m *messages) itemParts(list value) (text string) {
 	for i, part := range list.items() {
 		m.parts = i
-		text = lines(text, m.itemPart(part))
+		text = joinLines(text, m.itemPart(part))
 		m.parts = i + 1
 	}
 	return text
@@ -203,7 +203,7 @@ func (m *messages) itemPart(part value) (text string) {
 func reasoningText(v value) (text string) {
 	for _, key := range []string{"summary", "content"} {
 		for _, part := range v.get(key).items() {
-			text = lines(text, part.get("text").str())
+			text = joinLines(text, part.get("text").str())
 		}
 	}
 	return text
@@ -244,7 +244,9 @@ func itemArguments(v value) string {
 	}
 	for _, key := range []string{"queries", "code"} {
 		if m := v.get(key); m.exists() {
-			return readable(appendMember([]byte("{}"), key, m))
+			arguments := newObject()
+			arguments.add([]byte(key), m)
+			return readable(arguments)
 		}
 	}
 	return ""
@@ -273,9 +275,9 @@ func (m *messages) itemOutput(output value) {
 func spaced(v value) []byte {
 	switch {
 	case v.isObject():
-		out := []byte("{}")
+		out := newObject()
 		for key, m := range v.members() {
-			out = appendMember(out, string(key), spaced(m))
+			out.add(key, spaced(m))
 		}
 		return out
 	case v.isArray():
@@ -296,10 +298,6 @@ var (
 	errFailed     = errors.New("the response failed, and does not say why")
 	errUnfinished = fmt.Errorf("the stream ended before the response was complete: %w", io.ErrUnexpectedEOF)
 )
-
-// hasFailed reports whether a reply is a response that failed: unlike an error it may
-// have output, and has cost tokens.
-func hasFailed(reply value) bool { return parse(reply).get("status").str() == "failed" }
 
 // responseEvents folds the stream of a response.
 type responseEvents struct {
@@ -390,12 +388,15 @@ func (r *responseEvents) add(event value) (over bool, err error) {
 		n, whole = n.in(to.field), event.get(to.field)
 	}
 	if kind[dot:] == ".delta" {
-		n.merge(delta)
+		n.merge(delta, nil)
 	} else {
 		n.set(whole)
 	}
 	return false, nil
 }
+
+// repeat is false: each event has a number of its own.
+func (r *responseEvents) repeat([]byte) bool { return false }
 
 // finish is asked only when no event has ended the stream.
 func (r *responseEvents) finish() error { return errUnfinished }
@@ -405,5 +406,7 @@ func (r *responseEvents) object() []byte {
 	if len(output) == 0 {
 		return r.response
 	}
-	return appendMember(without(r.response, "output"), "output", output)
+	response := without(r.response, "output")
+	response.add([]byte("output"), output)
+	return response
 }

@@ -157,6 +157,11 @@ func (s *Span) SetAttributes(kvs ...attribute.KeyValue) {
 	}
 }
 
+// setOwn is SetAttributes for a slice that nobody else needs.
+func (s *Span) setOwn(kvs []attribute.KeyValue) {
+	s.Span.SetAttributes(s.mask.inPlace(kvs)...)
+}
+
 // AddEvent adds an event with what the [TraceConfig] lets through of its
 // attributes.
 func (s *Span) AddEvent(name string, opts ...trace.EventOption) {

@@ -8,16 +8,20 @@ import (
 	"strings"
 )
 
-// stream reads the reply of a server as it arrives: bytes become events, and events
-// one object.
+// stream reads the reply of a server as it arrives: bytes become lines, lines events,
+// and events one object.
 type stream struct {
-	events events
 	fold   fold
+	lines  lines
+	data   []byte // of an event whose lines are not JSON by themselves
 	chunks int
 }
 
 // fold makes one response object of the events of a stream.
 type fold interface {
+	// repeat takes in an event that differs from the one before in a piece of text only,
+	// as most do, and reports false for any other.
+	repeat(event []byte) bool
 	// add takes in an event. It reports that the stream is over with it, and the
 	// error that the event is.
 	add(event value) (over bool, err error)
@@ -30,8 +34,8 @@ type fold interface {
 // feed takes the next bytes of the reply, cut anywhere. It reports that the stream
 // is over: at its [DONE], at an event that is an error and at one that is not JSON.
 func (s *stream) feed(p []byte) (over bool, err error) {
-	for data := range s.events.feed(p) {
-		if over, err = s.take(data); over {
+	for line := range s.lines.feed(p) {
+		if over, err = s.take(line); over {
 			return over, err
 		}
 	}
@@ -41,18 +45,50 @@ func (s *stream) feed(p []byte) (over bool, err error) {
 // finish ends a stream at its end of file. An event that is cut off there is no
 // error to go-openai: it is left out.
 func (s *stream) finish() error {
-	if data := s.events.rest(); valid(data) {
-		if over, err := s.take(data); over {
-			return err
-		}
+	over, err := s.take(s.lines.begun)
+	if s.data != nil && !over && valid(s.data) {
+		over, err = s.add(s.data)
+	}
+	if over {
+		return err
 	}
 	return s.fold.finish()
 }
 
-func (s *stream) take(data []byte) (over bool, err error) {
-	if string(data) == "[DONE]" {
-		return true, s.fold.finish()
+// take adds a line to the event under way. Data that is JSON, or [DONE], counts at the
+// end of its line, as for go-openai; data of several lines at the empty line that ends
+// an event.
+func (s *stream) take(line []byte) (over bool, err error) {
+	if len(line) == 0 {
+		data := s.data
+		s.data = nil
+		if data == nil {
+			return false, nil
+		}
+		return s.add(data)
 	}
+	data, ok := bytes.CutPrefix(line, []byte("data:"))
+	if !ok {
+		return false, nil
+	}
+	data = bytes.TrimSpace(data)
+	switch {
+	case s.data != nil:
+		s.data = append(append(s.data, '\n'), data...)
+	case s.fold.repeat(data):
+		s.chunks++
+	case string(data) == "[DONE]":
+		return true, s.fold.finish()
+	case valid(data):
+		return s.add(data)
+	default:
+		s.data = append([]byte{}, data...)
+	}
+	return false, nil
+}
+
+// add adds the data of an event.
+func (s *stream) add(data []byte) (over bool, err error) {
 	if !valid(data) {
 		var v json.RawMessage
 		return true, json.Unmarshal(data, &v)
@@ -93,17 +129,13 @@ func beginsStream(contentType string, b []byte) bool {
 	return false
 }
 
-// events splits an event stream into the data of its events. Lines may end in LF,
-// CR or both.
-type events struct {
-	line []byte // begun in an earlier chunk
-	data []byte // of an event that is not complete
+// lines splits bytes into lines that end in LF, CR or both.
+type lines struct {
+	begun []byte // in an earlier piece
 }
 
-// feed yields the data that is complete with p. A line that is JSON, or [DONE], is
-// yielded at its end, where go-openai takes it, and not only at the empty line that
-// ends an event; data of more lines is put together until then.
-func (e *events) feed(p []byte) iter.Seq[[]byte] {
+// feed yields the lines that are complete with p. They are valid until the next.
+func (l *lines) feed(p []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for len(p) > 0 {
 			n := bytes.IndexByte(p, '\n')
@@ -115,50 +147,18 @@ func (e *events) feed(p []byte) iter.Seq[[]byte] {
 				n = cr
 			}
 			if n < 0 {
-				e.line = append(e.line, p...)
+				l.begun = append(l.begun, p...)
 				return
 			}
 			line := p[:n]
 			p = p[n+1:]
-			if len(e.line) > 0 {
-				line = append(e.line, line...)
-				e.line = line[:0]
+			if len(l.begun) > 0 {
+				line = append(l.begun, line...)
+				l.begun = line[:0]
 			}
-			if data := e.take(line); data != nil && !yield(data) {
+			if !yield(line) {
 				return
 			}
 		}
 	}
-}
-
-// take adds a line to the event and returns the event's data if it is complete.
-func (e *events) take(line []byte) []byte {
-	if len(line) == 0 {
-		data := e.data
-		e.data = nil
-		return data
-	}
-	data, ok := bytes.CutPrefix(line, []byte("data:"))
-	if !ok {
-		return nil
-	}
-	data = bytes.TrimSpace(data)
-	switch {
-	case e.data != nil:
-		e.data = append(append(e.data, '\n'), data...)
-		return nil
-	case string(data) == "[DONE]" || valid(data):
-		return data
-	default:
-		e.data = append([]byte{}, data...)
-		return nil
-	}
-}
-
-// rest returns the data of an event that the end of the stream has cut off.
-func (e *events) rest() []byte {
-	if data := e.take(e.line); data != nil {
-		return data
-	}
-	return e.data
 }

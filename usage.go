@@ -15,8 +15,11 @@ func askForUsage(body []byte) []byte {
 	if string(v.get("stream")) != "true" || options.exists() && !options.isObject() || options.get("include_usage") != nil {
 		return nil
 	}
-	asking := appendMember(without(options), "include_usage", []byte("true"))
-	return appendMember(without(v, "stream_options"), "stream_options", asking)
+	asking := without(options)
+	asking.add([]byte("include_usage"), []byte("true"))
+	request := without(v, "stream_options")
+	request.add([]byte("stream_options"), asking)
+	return request
 }
 
 // usageFilter takes out of a stream the chunk that the server sends because
