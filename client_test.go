@@ -775,9 +775,7 @@ func TestManyGoroutines(t *testing.T) {
 	const n = 300
 	var wg sync.WaitGroup
 	for i := range n {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
+		wg.Go(func() {
 			id := fmt.Sprint("s", i)
 			ctx := openinference.WithSession(context.Background(), id)
 			if i%2 == 0 {
@@ -798,7 +796,7 @@ func TestManyGoroutines(t *testing.T) {
 			if err != io.EOF {
 				t.Error(err)
 			}
-		}()
+		})
 	}
 	wg.Wait()
 	spans := r.Ended()

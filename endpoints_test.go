@@ -604,8 +604,7 @@ func TestSpeechFails(t *testing.T) {
 	r := newRecorder()
 	client, _ := newClient(t, r, nil, mocks.Error(http.StatusBadRequest, "no such voice"))
 	_, err := client.CreateSpeech(context.Background(), openai.CreateSpeechRequest{Input: "Ahoy."})
-	var apiErr *openai.APIError
-	if !errors.As(err, &apiErr) {
+	if _, ok := errors.AsType[*openai.APIError](err); !ok {
 		t.Fatalf("got error %v, want an APIError", err)
 	}
 	wantException(t, r.only(t), "*openai.APIError", err.Error())

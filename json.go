@@ -67,7 +67,7 @@ func (v value) members() iter.Seq2[[]byte, value] {
 				return
 			}
 			end, ok = skip(v, i)
-			if m := value(v[i:end]); (ok || m.isObject() || m.isArray()) && !yield(key, m) {
+			if m := v[i:end]; (ok || m.isObject() || m.isArray()) && !yield(key, m) {
 				return
 			}
 			i = end
@@ -83,7 +83,7 @@ func (v value) items() iter.Seq2[int, value] {
 		}
 		for n, i := 0, skipSeparator(v, 1); i < len(v) && v[i] != ']'; n++ {
 			end, ok := skip(v, i)
-			if m := value(v[i:end]); (ok || m.isObject() || m.isArray()) && !yield(n, m) {
+			if m := v[i:end]; (ok || m.isObject() || m.isArray()) && !yield(n, m) {
 				return
 			}
 			i = skipSeparator(v, end)
@@ -473,7 +473,8 @@ func validContainer(b []byte, i, depth int) (int, bool) {
 	if i < len(b) && b[i] == closing {
 		return i + 1, true
 	}
-	for ok := false; ; {
+	var ok bool
+	for {
 		if object {
 			if i >= len(b) || b[i] != '"' {
 				return i, false

@@ -149,7 +149,7 @@ func TestContextKeepsItsOwnCopies(t *testing.T) {
 }
 
 func TestUsing(t *testing.T) {
-	type question struct{ user, text string }
+	type question struct{ user string }
 	answer := func(ctx context.Context, q question) (openinference.Attributes, error) {
 		return openinference.AttributesFromContext(ctx), nil
 	}

@@ -561,7 +561,7 @@ func TestConsoleColorsOnlyTerminals(t *testing.T) {
 }
 
 func TestConsoleKeepsLateAttributes(t *testing.T) {
-	print := func() string {
+	printed := func() string {
 		var out bytes.Buffer
 		tp := export.Console(&out)
 		_, span := startAt(context.Background(), tp, 0, "ChatCompletion", llmCall(2, 1)...)
@@ -571,11 +571,11 @@ func TestConsoleKeepsLateAttributes(t *testing.T) {
 		endAt(span, 1, outputValue("Hello"))
 		return out.String()
 	}
-	if got, want := print(), "out  Hello\n"; !strings.Contains(got, want) {
+	if got, want := printed(), "out  Hello\n"; !strings.Contains(got, want) {
 		t.Errorf("got %q, want %q in it", got, want)
 	}
 	t.Setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "100")
-	if got, want := print(), "out  --\n"; !strings.Contains(got, want) {
+	if got, want := printed(), "out  --\n"; !strings.Contains(got, want) {
 		t.Errorf("with a limit: got %q, want %q in it", got, want)
 	}
 }
@@ -584,18 +584,18 @@ func TestConsoleSampling(t *testing.T) {
 	unsampled := trace.ContextWithRemoteSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
 		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, Remote: true,
 	}))
-	print := func() string {
+	printed := func() string {
 		var out bytes.Buffer
 		tp := export.Console(&out)
 		spanAt(unsampled, tp, 0, 1, "ChatCompletion", llmCall(2, 1)...)
 		closeConsole(t, tp)
 		return out.String()
 	}
-	if got := print(); !strings.Contains(got, "2+1 tokens") {
+	if got := printed(); !strings.Contains(got, "2+1 tokens") {
 		t.Errorf("below an unsampled span: got %q, want the turn", got)
 	}
 	t.Setenv("OTEL_TRACES_SAMPLER", "parentbased_always_on")
-	if got := print(); got != "" {
+	if got := printed(); got != "" {
 		t.Errorf("with OTEL_TRACES_SAMPLER: got %q, want nothing", got)
 	}
 }
@@ -618,15 +618,13 @@ func TestConsoleConcurrentTurns(t *testing.T) {
 			}
 		})
 	}
-	wg.Add(1)
-	go func() {
-		defer wg.Done()
+	wg.Go(func() {
 		for range 10 {
 			if err := tp.ForceFlush(context.Background()); err != nil {
 				t.Errorf("ForceFlush: %v", err)
 			}
 		}
-	}()
+	})
 	wg.Wait()
 	closeConsole(t, tp)
 	got := out.String()

@@ -104,7 +104,7 @@ func Transcription(text string) http.HandlerFunc {
 func Speech(audio []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		writeHeader(w, http.StatusOK, "audio/mpeg")
-		w.Write(audio)
+		_, _ = w.Write(audio)
 	}
 }
 

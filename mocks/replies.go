@@ -372,7 +372,7 @@ func encode(v any) string {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	enc.Encode(v)
+	_ = enc.Encode(v) // all that is encoded here can be
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
@@ -403,7 +403,7 @@ type cutWriter struct {
 
 func (w *cutWriter) Write(p []byte) (int, error) {
 	if len(p) > w.left {
-		w.ResponseWriter.Write(p[:w.left])
+		_, _ = w.ResponseWriter.Write(p[:w.left])
 		http.NewResponseController(w.ResponseWriter).Flush()
 		panic(http.ErrAbortHandler)
 	}
