@@ -104,8 +104,8 @@ func TestPipedQuestionsAreTurns(t *testing.T) {
 	wantInOrder(t, got,
 		`Talking to gpt-4o at `,
 		`\n> one\n`, `\nsession s1 · user ada\n\n  turn 1\n    in   one\n    out  I am a mock `,
-		`\n> two\n`, `\n  turn 2\n    in   two\n    out  I am a mock `,
-		`\n> three\n`, `\n  turn 3\n    in   three\n    out  I am a mock .*"one"`,
+		`\n> two\n`, `\n  turn 2\n    in   two\n    out  You began with "one"`,
+		`\n> three\n`, `\n  turn 3\n    in   three\n    out  You began with "one"`,
 		`\nsession s1 +3 +3 `,
 		`\nWhere to look: above → s1\n$`)
 }

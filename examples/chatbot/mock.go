@@ -29,7 +29,9 @@ func mock(w http.ResponseWriter, r *http.Request) {
 		mocks.ToolCall("time_in", `{"zone":"Asia/Tokyo"}`)(w, r)
 	case strings.Contains(last.Content, "time"):
 		mocks.ToolCall("time_in", `{"zone":"UTC"}`)(w, r)
+	case len(req.Messages) == 1:
+		mocks.Chat("I am a mock of a model, and all that I know is the time.")(w, r)
 	default:
-		mocks.Chat(fmt.Sprintf("I am a mock and can only tell the time. The first thing you said was %q.", req.Messages[0].Content))(w, r)
+		mocks.Chat(fmt.Sprintf("You began with %q.", req.Messages[0].Content))(w, r)
 	}
 }
