@@ -8,10 +8,10 @@ var transcriptDelta = &rule{fields: map[string]*rule{"delta": {how: concat}}}
 
 // transcriptionRequest describes a request for a transcription or a translation. Its
 // prompt is a hint to the model; what it is about is in the file.
-func transcriptionRequest(body []byte) extract {
+func transcriptionRequest(body value) extract {
 	x := contentRequest(body)
 	x.text = ""
-	switch parse(body).get("response_format").str() {
+	switch body.get("response_format").str() {
 	case "text", "srt", "vtt":
 		x.plain = true
 	}
@@ -19,10 +19,9 @@ func transcriptionRequest(body []byte) extract {
 }
 
 // transcriptionResponse describes a transcription or a translation, as text or JSON.
-func transcriptionResponse(body []byte) extract {
-	v := parse(body)
+func transcriptionResponse(v value) extract {
 	if !v.isObject() {
-		return extract{text: string(body), plain: true}
+		return extract{text: string(v), plain: true}
 	}
 	return extract{
 		text:  cmp.Or(v.get("text").str(), v.get("delta").str()),

@@ -27,11 +27,12 @@ import (
 // It must not refer to the body that the client holds, or a body that is dropped
 // unread would never be collected.
 type call struct {
-	endpoint *endpoint
-	span     *Span
-	text     bool                 // record input and output as text
-	address  []attribute.KeyValue // that it goes to
-	sent     func() sent          // nil: none was kept
+	endpoint  *endpoint
+	span      *Span
+	text      bool                 // record input and output as text
+	address   []attribute.KeyValue // that it goes to
+	sent      sent
+	sentLater func() sent // of a body that can be read only once; nil: sent has it all
 
 	status      int
 	statusText  string
@@ -45,6 +46,7 @@ type call struct {
 	ended  bool
 	read   time.Time // when the client last got something
 	reply  []byte    // of a plain response
+	whole  value     // what reply holds, once it is there and valid
 	stream *stream   // of one that is a stream
 }
 
@@ -177,12 +179,11 @@ func (c *call) end(how ending) {
 			otel.Handle(fmt.Errorf("openinference: %s span is incomplete: panic: %v", c.endpoint.name, r))
 		}
 	}()
-	var s sent
-	var request extract
-	if c.sent != nil {
-		s = c.sent()
-		request = c.endpoint.request(s.body)
+	s := c.sent
+	if c.sentLater != nil {
+		s = c.sentLater()
 	}
+	request := c.endpoint.request(parse(s.body))
 	code, err := c.outcome(how, request.plain)
 	c.describe(code, s, request)
 	if err != nil {
@@ -207,11 +208,15 @@ func (c *call) outcome(how ending, plain bool) (codes.Code, error) {
 		return codes.Error, how.err
 	case c.stream == nil && !c.opaque && !plain:
 		// A client stops reading at the end of the JSON, and may cancel or close then.
-		incomplete, err := replyError(c.reply)
-		if err == nil {
+		end, ok := validPrefix(c.reply)
+		if ok {
+			c.whole = c.reply[skipSpace(c.reply, 0):end]
+			if err := apiError(c.whole); err != nil {
+				return codes.Error, err
+			}
 			return codes.Ok, nil
 		}
-		if !incomplete || how.whole {
+		if err := decodeError(c.reply); how.whole || !isIncomplete(err) {
 			return codes.Error, err
 		}
 	}
@@ -237,23 +242,23 @@ func statusError(status int, text string, body []byte) error {
 	return reply.Error
 }
 
-// replyError returns the error of decoding a plain response, and whether that is
-// only because there is more to come; or the error that the response itself is.
-func replyError(b []byte) (incomplete bool, err error) {
-	end, ok := validPrefix(b)
-	if !ok {
-		var v json.RawMessage
-		err := json.NewDecoder(bytes.NewReader(b)).Decode(&v)
-		return err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF), err
-	}
-	return false, apiError(value(b[:end]))
+// decodeError returns the error of decoding a plain response that is not valid.
+func decodeError(b []byte) error {
+	var v json.RawMessage
+	return json.NewDecoder(bytes.NewReader(b)).Decode(&v)
 }
+
+// isIncomplete reports whether there only has to come more.
+func isIncomplete(err error) bool { return err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) }
 
 // apiError returns the error object in a response or in an event of a stream, nil
 // if there is none. One that says that it failed is an error without such an object too.
 func apiError(v value) error {
+	if !bytes.Contains(v, []byte(`"error"`)) && !bytes.Contains(v, []byte(`"failed"`)) {
+		return nil // as nearly all have neither, looking at the bytes is enough
+	}
 	var e, status value
-	for key, m := range parse(v).members() {
+	for key, m := range v.members() {
 		switch string(key) {
 		case "error":
 			e = m
@@ -287,9 +292,11 @@ func (c *call) describe(code codes.Code, s sent, request extract) {
 	switch {
 	case c.stream != nil:
 		reply = c.stream.object()
-	case c.opaque || c.failed() || code == codes.Error && !isWhole(c.reply):
+	case c.opaque || c.failed() || code == codes.Error && c.whole == nil:
 	case request.plain:
 		reply = c.reply
+	case c.whole != nil:
+		reply = c.whole
 	default:
 		reply = parse(c.reply)
 	}

@@ -1,6 +1,7 @@
 package openinference
 
 import (
+	"bytes"
 	"cmp"
 	"strings"
 
@@ -27,13 +28,15 @@ var chatChunk = &rule{fields: map[string]*rule{
 }}
 
 // chatRequest describes the request of a chat completion.
-func chatRequest(body []byte) (x extract) {
+func chatRequest(body value) (x extract) {
 	in := messages{list: LLMInputMessagesKey}
 	var tools []attribute.KeyValue
 	parameters := newObject()
-	for key, m := range parse(body).members() {
+	for key, m := range body.members() {
 		switch string(key) {
 		case "messages":
+			// A message has about as many attributes as members.
+			in.kvs = make([]attribute.KeyValue, 0, bytes.Count(m, []byte(`":`)))
 			for i, message := range m.items() {
 				in.begin(int64(i))
 				text, user := in.chat(message)
@@ -66,16 +69,17 @@ func toolSchema(i int, schema string) attribute.KeyValue {
 }
 
 // chatResponse describes a chat completion, plain or folded from a stream.
-func chatResponse(body []byte) (x extract) {
+func chatResponse(body value) (x extract) {
 	out := messages{list: LLMOutputMessagesKey}
 	x.facts = make([]attribute.KeyValue, 0, 10)
-	for key, m := range parse(body).members() {
+	for key, m := range body.members() {
 		switch string(key) {
 		case "model":
 			x.model = m.str()
 		case "usage":
 			x.facts = appendUsage(x.facts, m)
 		case "choices":
+			out.kvs = make([]attribute.KeyValue, 0, 4)
 			for i, choice := range m.items() {
 				index := choice.indexOr(i)
 				out.begin(index)

@@ -233,7 +233,7 @@ func (c *call) keepRequest(req *http.Request, usage bool) (usageAdded bool) {
 	if req.GetBody == nil {
 		tee := &teeBody{ReadCloser: req.Body}
 		req.Body = tee
-		c.sent = func() sent {
+		c.sentLater = func() sent {
 			if isForm {
 				return readForm(bytes.NewReader(tee.bytes()), boundary, c.span.mask.limit)
 			}
@@ -247,8 +247,7 @@ func (c *call) keepRequest(req *http.Request, usage bool) (usageAdded bool) {
 	}
 	defer body.Close()
 	if isForm {
-		form := readForm(body, boundary, c.span.mask.limit)
-		c.sent = func() sent { return form }
+		c.sent = readForm(body, boundary, c.span.mask.limit)
 		return false
 	}
 	b, err := readBody(body, req.ContentLength)
@@ -261,7 +260,7 @@ func (c *call) keepRequest(req *http.Request, usage bool) (usageAdded bool) {
 			setBody(req, b)
 		}
 	}
-	c.sent = func() sent { return sent{body: b} }
+	c.sent.body = b
 	return usageAdded
 }
 

@@ -9,15 +9,15 @@ var completionChunk = &rule{fields: map[string]*rule{
 
 // completionRequest describes the request of a completion, which has prompts in place of
 // the messages of a chat.
-func completionRequest(body []byte) extract {
+func completionRequest(body value) extract {
 	x := contentRequest(body)
-	x.content = texts(LLMPromptsKey, PromptTextKey, parse(body).get("prompt").texts())
+	x.content = texts(LLMPromptsKey, PromptTextKey, body.get("prompt").texts())
 	return x
 }
 
 // completionResponse describes a completion, plain or folded from a stream.
-func completionResponse(body []byte) (x extract) {
-	for key, m := range parse(body).members() {
+func completionResponse(body value) (x extract) {
+	for key, m := range body.members() {
 		switch string(key) {
 		case "model":
 			x.model = m.str()

@@ -15,9 +15,9 @@ type endpoint struct {
 	name     string // of its spans
 	kind     Kind
 	usage    bool // a stream takes stream_options.include_usage
-	request  func(body []byte) extract
-	response func(body []byte) extract // nil: it answers with a file
-	stream   func() fold               // nil: it does not stream
+	request  func(body value) extract
+	response func(body value) extract // nil: it answers with a file
+	stream   func() fold              // nil: it does not stream
 }
 
 // endpoints holds longer suffixes before shorter ones that end like them.
@@ -72,17 +72,22 @@ func (e *endpoint) known(u *url.URL) []attribute.KeyValue {
 	if e.kind != KindLLM {
 		return nil
 	}
-	kvs := []attribute.KeyValue{LLMSystemKey.String(SystemOpenAI)}
-	if p := provider(u.Hostname()); p != "" {
-		kvs = append(kvs, LLMProviderKey.String(p))
-	}
-	return kvs
+	return systems[provider(u.Hostname())]
 }
+
+// systems are the attributes of each provider.
+var systems = func() map[string][]attribute.KeyValue {
+	system := LLMSystemKey.String(SystemOpenAI)
+	m := map[string][]attribute.KeyValue{"": {system}}
+	for _, p := range providers {
+		m[p] = []attribute.KeyValue{system, LLMProviderKey.String(p)}
+	}
+	return m
+}()
 
 // contentRequest describes a request that has its content in a prompt or an input and
 // nothing but parameters beside it.
-func contentRequest(body []byte) (x extract) {
-	v := parse(body)
+func contentRequest(v value) (x extract) {
 	x.model = v.get("model").str()
 	x.text = joinLines(append(v.get("prompt").texts(), v.get("input").texts()...)...)
 	x.facts = []attribute.KeyValue{LLMInvocationParametersKey.String(readable(without(v, "prompt", "input")))}

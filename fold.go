@@ -36,6 +36,13 @@ var (
 type chunks struct {
 	root node
 	last template
+
+	// What the chunk that is being added does to what was there, rather than replace it.
+	added int
+	text  []byte // the last text, in the chunk
+	to    *node  // where that went; nil: it could come again without being added
+
+	spare []node // made some at a time
 }
 
 // template is a chunk that adds one piece of text to what is there, and nothing else
@@ -69,40 +76,47 @@ func (c *chunks) repeat(chunk []byte) bool {
 }
 
 func (c *chunks) add(chunk value) (over bool, err error) {
-	var added additions
-	c.root.merge(chunk, &added)
+	c.added, c.text, c.to = 0, nil, nil
+	c.root.merge(chunk, c)
 	c.last = template{chunk: append(c.last.chunk[:0], chunk...)}
-	if added.n == 1 && added.to != nil {
-		c.last.to = added.to
-		c.last.start = cap(chunk) - cap(added.last)
-		c.last.end = c.last.start + len(added.last)
+	if c.added == 1 && c.to != nil {
+		c.last.to = c.to
+		c.last.start = cap(chunk) - cap(c.text)
+		c.last.end = c.last.start + len(c.text)
 	}
 	return false, nil
 }
 
-// additions are what a chunk has added to what was there, rather than replaced. nil does
-// not keep them.
-type additions struct {
-	n    int
-	last []byte // the last text, in the chunk
-	to   *node  // where that went; nil: it could come again without being added
-}
-
-func (a *additions) text(to *node, text []byte) {
-	if a == nil {
+// addedText notes a text that was added. Of these two methods nil does nothing.
+func (c *chunks) addedText(to *node, text []byte) {
+	if c == nil {
 		return
 	}
-	a.n++
-	a.last, a.to = text, nil
+	c.added++
+	c.text, c.to = text, nil
 	if to.rule.how == concat {
-		a.to = to
+		c.to = to
 	}
 }
 
-func (a *additions) item() {
-	if a != nil {
-		a.n++
+func (c *chunks) addedItem() {
+	if c != nil {
+		c.added++
 	}
+}
+
+// node returns a new node, which nil makes too.
+func (c *chunks) node(n node) *node {
+	if c == nil {
+		return &n
+	}
+	if len(c.spare) == 0 {
+		c.spare = make([]node, 8)
+	}
+	fresh := &c.spare[0]
+	c.spare = c.spare[1:]
+	*fresh = n
+	return fresh
 }
 
 // finish takes a clean end for one: not all servers send [DONE].
@@ -167,7 +181,7 @@ type node struct {
 }
 
 // merge joins v with what is there.
-func (n *node) merge(v value, added *additions) {
+func (n *node) merge(v value, c *chunks) {
 	if !v.exists() {
 		return
 	}
@@ -177,31 +191,31 @@ func (n *node) merge(v value, added *additions) {
 	case (how == concat || how == once) && is('"'):
 		text := v[1 : len(v)-1]
 		n.kind = '"'
-		added.text(n, text)
+		c.addedText(n, text)
 		if how == concat || string(n.raw) != string(text) {
 			n.raw = append(n.raw, text...)
 		}
 	case how == indexed && is('['):
 		n.kind = '['
 		for _, item := range v.items() {
-			n.item(item).merge(item, added)
+			n.item(item, c).merge(item, c)
 		}
 	case how == placed && is('['):
 		n.kind = '['
 		for i, item := range v.items() {
-			n.at(int64(i)).merge(item, added)
+			n.at(int64(i), c).merge(item, c)
 		}
 	case (how == byType || how == indexed) && is('{'):
 		n.kind = '{'
 		for key, m := range v.members() {
 			if m.exists() {
-				n.member(key).merge(m, added)
+				n.member(key, c).merge(m, c)
 			}
 		}
 	case (how == byType || how == flat) && is('['):
 		n.kind = '['
 		for _, item := range v.items() {
-			added.item()
+			c.addedItem()
 			if len(n.raw) > 0 {
 				n.raw = append(n.raw, ',')
 			}
@@ -215,7 +229,7 @@ func (n *node) merge(v value, added *additions) {
 
 // member returns the member with that key, a new one if there is none. The chunks of
 // a stream have their members in the same order.
-func (n *node) member(key []byte) *node {
+func (n *node) member(key []byte, c *chunks) *node {
 	for range n.nodes {
 		if n.next >= len(n.nodes) {
 			n.next = 0
@@ -234,7 +248,10 @@ func (n *node) member(key []byte) *node {
 	default:
 		r = unnamed
 	}
-	m := &node{key: string(key), rule: r}
+	m := c.node(node{key: intern(key), rule: r})
+	if n.nodes == nil {
+		n.nodes = make([]*node, 0, 8)
+	}
 	n.nodes = append(n.nodes, m)
 	n.next = len(n.nodes)
 	return m
@@ -242,7 +259,7 @@ func (n *node) member(key []byte) *node {
 
 // item returns the item of a list that v belongs to: the one with its index, or
 // without one, as some servers send tool calls, with its id, or else the last.
-func (n *node) item(v value) *node {
+func (n *node) item(v value, c *chunks) *node {
 	index, ok := v.get("index").integer()
 	if !ok && len(n.nodes) > 0 {
 		last := n.nodes[len(n.nodes)-1]
@@ -251,21 +268,21 @@ func (n *node) item(v value) *node {
 			return last
 		}
 		for _, item := range n.nodes {
-			if string(item.member([]byte("id")).raw) == string(id[1:len(id)-1]) {
+			if string(item.member([]byte("id"), c).raw) == string(id[1:len(id)-1]) {
 				return item
 			}
 		}
 		index = last.index + 1
 	}
-	return n.at(index)
+	return n.at(index, c)
 }
 
 // at returns the item of a list with that index, a new one if there is none.
-func (n *node) at(index int64) *node {
+func (n *node) at(index int64, c *chunks) *node {
 	n.kind = '['
 	at, found := slices.BinarySearchFunc(n.nodes, index, func(item *node, index int64) int { return cmp.Compare(item.index, index) })
 	if !found {
-		n.nodes = slices.Insert(n.nodes, at, &node{rule: &rule{fields: n.rule.fields}, index: index})
+		n.nodes = slices.Insert(n.nodes, at, c.node(node{rule: &rule{fields: n.rule.fields}, index: index}))
 	}
 	return n.nodes[at]
 }
@@ -273,7 +290,7 @@ func (n *node) at(index int64) *node {
 // in returns the member of an object with that key, a new one if there is none.
 func (n *node) in(key string) *node {
 	n.kind = '{'
-	return n.member([]byte(key))
+	return n.member([]byte(key), nil)
 }
 
 // set puts v in the place of what is there.

@@ -14,6 +14,9 @@ import (
 // formBoundary reports whether a request with those headers has a form as its body, and
 // what separates the fields.
 func formBoundary(h http.Header) (boundary string, ok bool) {
+	if !strings.HasPrefix(h.Get("Content-Type"), "multipart/") {
+		return "", false // without taking JSON's type apart
+	}
 	mediaType, params, _ := mime.ParseMediaType(h.Get("Content-Type"))
 	return params["boundary"], mediaType == "multipart/form-data"
 }

@@ -185,9 +185,9 @@ func FuzzExtractors(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, e := range endpoints {
-			extracts := []extract{e.request(b)}
+			extracts := []extract{e.request(parse(b))}
 			if e.response != nil {
-				extracts = append(extracts, e.response(b))
+				extracts = append(extracts, e.response(parse(b)))
 			}
 			for _, x := range extracts {
 				for _, m := range masks {

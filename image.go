@@ -1,15 +1,14 @@
 package openinference
 
 // imageRequest describes a request for images: to make, to edit or to vary them.
-func imageRequest(body []byte) extract {
+func imageRequest(body value) extract {
 	x := contentRequest(body)
-	x.format = parse(body).get("output_format").str()
+	x.format = body.get("output_format").str()
 	return x
 }
 
 // imageResponse describes images, or the event that ends a stream of one.
-func imageResponse(body []byte) (x extract) {
-	v := parse(body)
+func imageResponse(v value) (x extract) {
 	x.format = v.get("output_format").str()
 	x.facts = appendUsage(nil, v.get("usage"))
 	data := v.get("data")

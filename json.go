@@ -185,10 +185,15 @@ func (v value) float() (float64, bool) {
 
 // indexOr returns the index that an item of a list names, or else its position.
 func (v value) indexOr(position int) int64 {
-	if index, ok := v.get("index").integer(); ok {
-		return index
+	return v.get("index").integerOr(int64(position))
+}
+
+// integerOr returns a number that has no fraction, or else other.
+func (v value) integerOr(other int64) int64 {
+	if n, ok := v.integer(); ok {
+		return n
 	}
-	return int64(position)
+	return other
 }
 
 // texts returns the texts of a string or of a list of nothing but strings.
@@ -220,6 +225,9 @@ func skipSeparator(b []byte, i int) int {
 	return i
 }
 
+// structural are the bytes that skip has to look at.
+var structural = [256]bool{'"': true, '{': true, '}': true, '[': true, ']': true}
+
 // skip returns the index behind the value that starts at b[i]; if b breaks off
 // inside it, that is len(b) and false. It always moves on.
 func skip(b []byte, i int) (int, bool) {
@@ -228,6 +236,12 @@ func skip(b []byte, i int) (int, bool) {
 		return skipString(b, i)
 	case '{', '[':
 		for depth := 0; i < len(b); i++ {
+			for i < len(b) && !structural[b[i]] {
+				i++
+			}
+			if i == len(b) {
+				break
+			}
 			switch b[i] {
 			case '"':
 				end, ok := skipString(b, i)
@@ -294,28 +308,27 @@ func unescape(s []byte) string {
 	return b.String()
 }
 
-// intern is string(s) without an allocation for the words that every exchange has.
+// intern is string(s) without an allocation for the words that most exchanges have.
 func intern(s []byte) string {
-	switch string(s) {
-	case "system":
-		return "system"
-	case "developer":
-		return "developer"
-	case "user":
-		return "user"
-	case "assistant":
-		return "assistant"
-	case "tool":
-		return "tool"
-	case "text":
-		return "text"
-	case "stop":
-		return "stop"
-	case "tool_calls":
-		return "tool_calls"
+	if len(s) <= len("system_fingerprint") {
+		if word, ok := words[string(s)]; ok {
+			return word
+		}
 	}
 	return string(s)
 }
+
+var words = func() map[string]string {
+	m := map[string]string{}
+	for _, word := range []string{
+		"assistant", "developer", "stop", "system", "text", "tool", "tool_calls", "user", // values
+		"choices", "completion_tokens", "content", "created", "delta", "finish_reason", "id", "index", "model", "object",
+		"prompt_tokens", "role", "service_tier", "system_fingerprint", "total_tokens", "usage", // keys of a chunk
+	} {
+		m[word] = word
+	}
+	return m
+}()
 
 // unescapeRune decodes the escape that s begins with, and says how long it is.
 func unescapeRune(s []byte) (rune, int) {
@@ -438,12 +451,6 @@ func validPrefix(b []byte) (end int, ok bool) {
 func valid(b []byte) bool {
 	end, ok := validPrefix(b)
 	return ok && skipSpace(b, end) == len(b)
-}
-
-// isWhole reports whether b begins with a valid JSON value.
-func isWhole(b []byte) bool {
-	_, ok := validPrefix(b)
-	return ok
 }
 
 func validValue(b []byte, i, depth int) (int, bool) {

@@ -1,6 +1,6 @@
 package openinference
 
 // moderationResponse describes a moderation, whose verdict is in output.value.
-func moderationResponse(body []byte) extract {
-	return extract{model: parse(body).get("model").str()}
+func moderationResponse(body value) extract {
+	return extract{model: body.get("model").str()}
 }

@@ -21,8 +21,7 @@ const (
 )
 
 // responseRequest describes a request for a response.
-func responseRequest(body []byte) (x extract) {
-	v := parse(body)
+func responseRequest(v value) (x extract) {
 	var instructions, input value
 	var tools []attribute.KeyValue
 	for key, m := range v.members() {
@@ -87,9 +86,9 @@ func (x *extract) identify(key attribute.Key, id string) {
 
 // responseResponse describes a response, plain or folded from a stream. Its finish
 // reason is why it is incomplete, or else its status, once it is not under way.
-func responseResponse(body []byte) (x extract) {
+func responseResponse(body value) (x extract) {
 	var status, incomplete, output value
-	for key, m := range parse(body).members() {
+	for key, m := range body.members() {
 		switch string(key) {
 		case "id":
 			x.identify(responseIDKey, m.str())
@@ -380,9 +379,9 @@ func (r *responseEvents) add(event value) (over bool, err error) {
 	if !ok {
 		return false, nil
 	}
-	n := r.output.at(item)
+	n := r.output.at(item, nil)
 	if to.list != "" {
-		n = n.in(to.list).at(part)
+		n = n.in(to.list).at(part, nil)
 	}
 	if to.field != "" {
 		n, whole = n.in(to.field), event.get(to.field)
