@@ -125,6 +125,8 @@ func (m *messages) chat(v value) (text string, user bool) {
 			}
 		case "audio":
 			audio = x
+		case "annotations":
+			m.cite(x)
 		}
 	}
 	switch {

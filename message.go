@@ -23,6 +23,7 @@ type messages struct {
 	list  attribute.Key // llm.input_messages or llm.output_messages
 	index int64         // of the message under way
 	parts int           // that it has
+	cited int64         // sources of all messages
 	kvs   []attribute.KeyValue
 }
 
@@ -98,6 +99,32 @@ func (m *messages) mediaPart(kind string, key attribute.Key, url string) {
 // itemKey returns the key of an attribute of an item of a list.
 func itemKey(list attribute.Key, index int64, key attribute.Key) attribute.Key {
 	return list + attribute.Key("."+strconv.FormatInt(index, 10)+".") + key
+}
+
+// cite records the pages and files that the annotations of an answer name as its sources,
+// as documents of the span's output.
+func (m *messages) cite(annotations value) {
+	if m.list != LLMOutputMessagesKey {
+		return
+	}
+	for _, source := range annotations.items() {
+		if page := source.get("url_citation"); page.isObject() { // in a chat
+			source = page
+		}
+		url, id := source.get("url").str(), source.get("file_id").str()
+		if url == "" && id == "" {
+			continue
+		}
+		set := func(key attribute.Key, s string) {
+			if s != "" {
+				m.kvs = append(m.kvs, itemKey(OutputDocumentsKey, m.cited, key).String(s))
+			}
+		}
+		set(DocumentURLKey, url)
+		set(DocumentIDKey, id)
+		set(DocumentNameKey, source.first("title", "filename").str())
+		m.cited++
+	}
 }
 
 // callKey returns the key of an attribute of a tool call.

@@ -193,6 +193,7 @@ func (m *messages) itemPart(part value) (text string) {
 	default:
 		text = part.get("text").str()
 		m.textPart(typeText, text)
+		m.cite(part.get("annotations"))
 	}
 	return text
 }
