@@ -142,7 +142,10 @@ func (p *phoenix) wantPage(t *testing.T, project, session string, want page) {
 
 // span is a span as Phoenix has stored it.
 type span struct {
-	Name          string
+	Name    string
+	Context struct {
+		SpanID string `json:"span_id"`
+	}
 	SpanKind      string `json:"span_kind"`
 	ParentID      string `json:"parent_id"`
 	StatusCode    string `json:"status_code"`
