@@ -30,7 +30,7 @@ type call struct {
 	endpoint  *endpoint
 	span      *Span
 	text      bool                 // record input and output as text
-	address   []attribute.KeyValue // that it goes to
+	address   []attribute.KeyValue // that it goes to, and how often it did before
 	sent      sent
 	sentLater func() sent // of a body that can be read only once; nil: sent has it all
 

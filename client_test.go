@@ -862,3 +862,60 @@ func TestNilResponse(t *testing.T) {
 	}
 	r.only(t)
 }
+
+// TestRetriesAreNumbered sends what openai-go sends with its attempts, the first of
+// which is 0.
+func TestRetriesAreNumbered(t *testing.T) {
+	for count, want := range map[string]string{"": "", "0": "", "1": "1", "12": "12", "-1": "", "many": ""} {
+		r := newRecorder()
+		transport := openinference.NewTransport(roundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, nil }), openinference.WithTracerProvider(r.provider))
+		req := httptest.NewRequest(http.MethodPost, "https://api.openai.com/v1/embeddings", nil)
+		req.Header.Set("X-Stainless-Retry-Count", count)
+		if _, err := transport.RoundTrip(req); err != nil {
+			t.Fatal(err)
+		}
+		if got := attr(r.only(t), "http.request.resend_count"); got != want {
+			t.Errorf("retry %q: got http.request.resend_count %q, want %q", count, got, want)
+		}
+	}
+}
+
+// TestGetBodyThatRewinds has a GetBody that hands out the reader of the body itself, as
+// openai-go's has for a bytes.Reader.
+func TestGetBodyThatRewinds(t *testing.T) {
+	const want = `{"messages":[{"role":"user","content":"once more"}]}`
+	r := newRecorder()
+	var got []byte
+	transport := openinference.NewTransport(roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		got, _ = io.ReadAll(req.Body)
+		return nil, nil
+	}), openinference.WithTracerProvider(r.provider))
+	body := strings.NewReader(want)
+	req := httptest.NewRequest(http.MethodPost, "http://localhost/v1/chat/completions", body)
+	req.GetBody = func() (io.ReadCloser, error) {
+		_, err := body.Seek(0, io.SeekStart)
+		return io.NopCloser(body), err
+	}
+	if _, err := transport.RoundTrip(req); err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Errorf("the server got %q, want %q", got, want)
+	}
+	wantAttrs(t, r.only(t), map[attribute.Key]string{openinference.InputValueKey: "once more"})
+}
+
+// TestCitations: the sources of an answer are documents of the span's output.
+func TestCitations(t *testing.T) {
+	const reply = `{"choices":[{"index":0,"message":{"role":"assistant","content":"06:42","annotations":[
+		{"type":"url_citation","url_citation":{"url":"https://tides.example.org","title":"Tides"}},
+		{"type":"odd"},
+		{"type":"file_citation","file_id":"file-1","filename":"tides.pdf"}]}}]}`
+	span := exchange(t, `{"messages":[{"role":"user","content":"When?"}]}`, reply)
+	wantAttrs(t, span, map[attribute.Key]string{
+		"output.documents.0.document.url":  "https://tides.example.org",
+		"output.documents.0.document.name": "Tides",
+		"output.documents.1.document.id":   "file-1",
+		"output.documents.1.document.name": "tides.pdf",
+	})
+}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/go-openinference/openinference"
 	"github.com/go-openinference/openinference/export"
+	"github.com/go-openinference/openinference/feedback"
 	"github.com/go-openinference/openinference/mocks"
 )
 
@@ -179,6 +180,29 @@ func TestREADMEExport(t *testing.T) {
 func ExampleNewTracer() {
 	tp := export.Console(os.Stdout) // the Sessions view in a terminal
 	defer tp.Shutdown(context.Background())
+}
+
+func TestREADMEFeedback(t *testing.T) {
+	var got string
+	phoenix := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got = r.URL.Path + " " + string(body)
+		io.WriteString(w, `{"data":[{"id":"1"}]}`)
+	}))
+	defer phoenix.Close()
+	t.Setenv("PHOENIX_COLLECTOR_ENDPOINT", phoenix.URL)
+	send := func(ctx context.Context) error {
+		client, err := feedback.NewClient() // PHOENIX_COLLECTOR_ENDPOINT, PHOENIX_API_KEY
+		if err != nil {
+			return err
+		}
+		err = client.Send(ctx, feedback.OnSession("chat-42",
+			feedback.Annotation{Name: "frustration", Label: "high", Score: new(0.9), Explanation: "asked three times"}))
+		return err
+	}
+	if err := send(t.Context()); err != nil || !strings.HasPrefix(got, "/v1/session_annotations") || !strings.Contains(got, "asked three times") {
+		t.Errorf("got %v and request %q, want the annotation of the session", err, got)
+	}
 }
 
 func TestREADMEOtherServers(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/propagation"
 )
 
 // ErrEmptyID is reported to [otel.Handle] when a session or user ID that was
@@ -51,8 +52,9 @@ type contextKey int
 
 const (
 	attributesKey contextKey = iota // *contextAttributes
-	spanKey                         // *Span: the nearest OpenInference span
+	spanKey                         // *Span: the nearest OpenInference span, also a remote one
 	suppressedKey                   // true
+	confinedKey                     // true: nothing is propagated
 )
 
 // contextAttributes are encoded once, when they are set, and not at each call.
@@ -167,10 +169,20 @@ func UsingFunc[In, Out any](from func(context.Context, In) Attributes, fn func(c
 
 // Middleware returns a decorator of web handlers that sets on the context of each
 // request the attributes that from finds in it, such as the session of a cookie.
+//
+// With a nil from it sets what the [Propagator] of a calling service has sent. That
+// is for services that strangers do not reach: whoever calls may name any session.
+// To have both, nest them: Middleware(nil)(Middleware(from)(handler)).
 func Middleware(from func(*http.Request) Attributes) func(http.Handler) http.Handler {
+	in := func(r *http.Request) context.Context { return with(r.Context(), "Middleware", from(r)) }
+	if from == nil {
+		in = func(r *http.Request) context.Context {
+			return Propagator{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+		}
+	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			next.ServeHTTP(w, r.WithContext(with(r.Context(), "Middleware", from(r))))
+			next.ServeHTTP(w, r.WithContext(in(r)))
 		})
 	}
 }

@@ -130,11 +130,27 @@ func NearestSpanContext(ctx context.Context) trace.SpanContext {
 	return trace.SpanContext{}
 }
 
+// SpanFromContext returns the nearest OpenInference span that ctx is under, as
+// [NearestSpanContext] finds it, to set on it what is known inside [Call] or [Turn]
+// only. Where there is none, it returns a span that records nothing.
+func SpanFromContext(ctx context.Context) *Span {
+	if span := nearest(ctx); span != nil {
+		return span
+	}
+	return &Span{Span: noop.Span{}}
+}
+
 // nearest returns the nearest OpenInference span above ctx, nil if there is none
 // in the same trace: below a new root the spans above are another conversation's.
 func nearest(ctx context.Context) *Span {
-	span, ok := ctx.Value(spanKey).(*Span)
-	if !ok || span.SpanContext().TraceID() != trace.SpanContextFromContext(ctx).TraceID() {
+	current := trace.SpanFromContext(ctx)
+	// A goroutine may have taken the span along and not the context.
+	span, ok := current.(*Span)
+	if ok && span.SpanContext().IsSampled() {
+		return span
+	}
+	span, ok = ctx.Value(spanKey).(*Span)
+	if !ok || span.SpanContext().TraceID() != current.SpanContext().TraceID() {
 		return nil
 	}
 	return span

@@ -204,6 +204,45 @@ func TestNearestSpanContext(t *testing.T) {
 	}
 }
 
+// TestSpanIsFoundWithoutItsContext: a goroutine may take the span along and leave the
+// context.
+func TestSpanIsFoundWithoutItsContext(t *testing.T) {
+	r := newRecorder()
+	ctx, turn := newTracer(r).Start(context.Background(), "turn", openinference.KindChain)
+	ctx = trace.ContextWithSpan(context.Background(), trace.SpanFromContext(ctx))
+	if got := openinference.NearestSpanContext(ctx); !got.Equal(turn.SpanContext()) {
+		t.Errorf("got %v, want the turn", got)
+	}
+	turn.End()
+}
+
+func TestSpanFromContext(t *testing.T) {
+	r := newRecorder()
+	_, err := openinference.Call(context.Background(), newTracer(r), "turn", openinference.KindAgent, "hi", func(ctx context.Context, _ string) (string, error) {
+		ctx, query := r.provider.Tracer("sql").Start(ctx, "SELECT")
+		openinference.SpanFromContext(ctx).SetAgent("guide")
+		query.End()
+		return "yes", nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantAttrs(t, r.Ended()[1], map[attribute.Key]string{openinference.AgentNameKey: "guide"})
+
+	none := openinference.SpanFromContext(context.Background())
+	none.SetInput("hi")
+	none.SetName("none")
+	none.SetError(errors.New("boom"))
+	none.SetDocuments(openinference.Document{ID: "1"})
+	none.SetReranking(openinference.Reranking{Query: "q"})
+	none.SetTool(openinference.Tool{Name: "clock"})
+	none.SetGraphNode("a", "", "")
+	none.End()
+	if none.IsRecording() || none.SpanContext().IsValid() {
+		t.Error("got a span where there is none")
+	}
+}
+
 // TestUnsampledSpanIsNobodysAncestor: what is not recorded cannot be annotated, and
 // is no turn.
 func TestUnsampledSpanIsNobodysAncestor(t *testing.T) {

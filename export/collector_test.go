@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/go-openinference/openinference"
 	"github.com/go-openinference/openinference/export"
 )
 
@@ -193,9 +194,9 @@ func (h *handled) all() []error {
 	return append([]error(nil), h.errs...)
 }
 
-// record ends a span of tp.
+// record ends an OpenInference span of tp.
 func record(tp trace.TracerProvider, name string, opts ...trace.SpanStartOption) {
-	_, span := tp.Tracer("test").Start(context.Background(), name, opts...)
+	_, span := tp.Tracer("test").Start(context.Background(), name, append([]trace.SpanStartOption{trace.WithAttributes(kindOf(openinference.KindChain))}, opts...)...)
 	span.End()
 }
 

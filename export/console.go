@@ -57,12 +57,14 @@ const (
 // each: beyond that a turn is printed as far as it has come. The totals of all
 // sessions are kept until Shutdown.
 func Console(w io.Writer) *sdktrace.TracerProvider {
-	return sdktrace.NewTracerProvider(append(providerOptions(), sdktrace.WithSpanProcessor(&console{
+	c := &console{
 		w:        w,
 		color:    wantsColor(w),
 		turns:    make(map[trace.TraceID]*turn),
 		sessions: make(map[string]*session),
-	}))...)
+	}
+	// All spans: the tree is made here, and a turn is over when the last of all ends.
+	return sdktrace.NewTracerProvider(append(providerOptions(), sdktrace.WithSpanProcessor(NewSpanProcessor(c, WithAllSpans())))...)
 }
 
 func wantsColor(w io.Writer) bool {

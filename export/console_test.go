@@ -331,6 +331,15 @@ func TestConsoleTakesSessionAndUserFromAnySpan(t *testing.T) {
 	}
 }
 
+func TestConsoleTakesSessionAndUserOfTheContext(t *testing.T) {
+	var out bytes.Buffer
+	ctx := openinference.WithUser(openinference.WithSession(t.Context(), "chat-42"), "ada")
+	spanAt(ctx, export.Console(&out), 0, 1, "ChatCompletion", llmCall(1, 1)...)
+	if got, _, _ := strings.Cut(out.String(), "\n"); got != "session chat-42 · user ada" {
+		t.Errorf("got header %q, want that of chat-42", got)
+	}
+}
+
 func TestConsoleLooksThroughForeignSpans(t *testing.T) {
 	var out bytes.Buffer
 	tp := export.Console(&out)

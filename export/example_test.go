@@ -2,11 +2,13 @@ package export_test
 
 import (
 	"context"
+	"fmt"
 	"log"
 	"os"
 
 	"github.com/sashabaranov/go-openai"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/go-openinference/openinference"
 	"github.com/go-openinference/openinference/export"
@@ -78,4 +80,39 @@ func ExamplePhoenixProcessor() {
 	}()
 	client := openinference.NewClient(os.Getenv("OPENAI_API_KEY"), openinference.WithTracerProvider(tp))
 	_ = client // a real *openai.Client
+}
+
+func ExampleNewSpanProcessor() {
+	// A pipeline of the program's own, to a Collector for example.
+	exporter := tracetest.NewInMemoryExporter()
+	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(
+		export.NewSpanProcessor(sdktrace.NewSimpleSpanProcessor(exporter))))
+
+	ctx := openinference.WithSession(context.Background(), "chat-42")
+	ctx, server := tp.Tracer("http").Start(ctx, "POST /chat")
+	_, err := openinference.Call(ctx, openinference.NewTracer(openinference.WithTracerProvider(tp)), "answer", openinference.KindChain, "Well?",
+		func(context.Context, string) (string, error) { return "Yes.", nil })
+	if err != nil {
+		log.Print(err)
+	}
+	server.End()
+
+	for _, span := range exporter.GetSpans() {
+		fmt.Println(span.Name, "root:", !span.Parent.IsValid())
+	}
+	// Output: answer root: true
+}
+
+func ExampleSessionSampler() {
+	ctx := context.Background()
+	// One conversation in ten, but that from its first turn to its last.
+	tp, err := export.Phoenix(ctx, export.WithSampler(export.SessionSampler(0.1)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() {
+		if err := tp.Shutdown(context.WithoutCancel(ctx)); err != nil {
+			log.Print(err)
+		}
+	}()
 }

@@ -16,6 +16,10 @@
 //
 // # The pipeline
 //
+// [NewSpanProcessor] comes first: it leaves out the spans of other instrumentation,
+// links those of OpenInference to each other, and puts the session and the user of
+// the context on all of them. In front of a pipeline of your own it does the same.
+//
 // Spans are sent in the background, in batches that follow the OTEL_BSP_*
 // variables, over OTLP. Batches are split so that no request is over 4 MiB, the
 // limit of gRPC servers; the largest values of a single span over it are cut.
@@ -124,6 +128,7 @@ type options struct {
 	project  *string // nil: not given
 	headers  map[string]string
 	handle   func(error)
+	all      bool
 	sampler  sdktrace.Sampler
 	provider []sdktrace.TracerProviderOption
 }
@@ -194,6 +199,17 @@ func WithHeaders(headers map[string]string) Option {
 	return func(o *options) { maps.Copy(o.headers, headers) }
 }
 
+// WithAllSpans forwards the spans of all instrumentation, with the parents that they
+// have. The default is what [NewSpanProcessor] says: OpenInference spans only, each
+// below the nearest other one.
+//
+// Phoenix takes the first and the last message of a session, and the user that its
+// filter finds, from the topmost span of a trace: with this option the span of the
+// web server, where they are missing.
+func WithAllSpans() Option {
+	return func(o *options) { o.all = true }
+}
+
 // WithErrorHandler hands each error of the pipeline to handle, which may be
 // called from several goroutines at a time and should return quickly. The
 // default, and nil, is [otel.Handle].
@@ -206,7 +222,8 @@ func WithErrorHandler(handle func(error)) Option {
 }
 
 // WithSampler sets the provider's sampler. The default, and nil, is the one of
-// OTEL_TRACES_SAMPLER, else [sdktrace.AlwaysSample].
+// OTEL_TRACES_SAMPLER, else [sdktrace.AlwaysSample]. [SessionSampler] keeps some
+// conversations, each as a whole.
 func WithSampler(s sdktrace.Sampler) Option {
 	return func(o *options) { o.sampler = s }
 }
@@ -242,7 +259,7 @@ func providerOptions() []sdktrace.TracerProviderOption {
 	return opts
 }
 
-// newProcessor builds the pipeline: queue, batches, exporter, client.
+// newProcessor builds the pipeline: sessions, queue, batches, exporter, client.
 func newProcessor(ctx context.Context, b backend, o *options) (sdktrace.SpanProcessor, error) {
 	d, err := b.resolve(o)
 	if err != nil {
@@ -253,7 +270,7 @@ func newProcessor(ctx context.Context, b backend, o *options) (sdktrace.SpanProc
 	if err != nil {
 		return nil, d.errorf("connect to", err)
 	}
-	return newQueue(d, exporter, link, o.handle), nil
+	return newSessions(newQueue(d, exporter, link, o.handle), o), nil
 }
 
 // lookup returns the value of the first of the variables that is not blank,

@@ -24,6 +24,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 
+	"github.com/go-openinference/openinference"
 	"github.com/go-openinference/openinference/export"
 )
 
@@ -531,7 +532,7 @@ func TestSampling(t *testing.T) {
 			unsampled := trace.ContextWithRemoteSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{
 				TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, Remote: true,
 			}))
-			_, span := tp.Tracer("test").Start(unsampled, "turn")
+			_, span := tp.Tracer("test").Start(unsampled, "turn", trace.WithAttributes(kindOf(openinference.KindChain)))
 			span.End()
 			if err := tp.Shutdown(withinHang(t)); err != nil {
 				t.Fatal(err)

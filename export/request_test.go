@@ -20,6 +20,7 @@ import (
 	grpccodes "google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/go-openinference/openinference"
 	"github.com/go-openinference/openinference/export"
 )
 
@@ -51,7 +52,7 @@ func TestLargeBatchIsSplit(t *testing.T) {
 		history := strings.Repeat("x", 200_000)
 		for i := range spans {
 			_, span := tp.Tracer(fmt.Sprint("scope ", i%2)).Start(t.Context(), fmt.Sprint("turn ", i),
-				trace.WithAttributes(attribute.String("input.value", history)))
+				trace.WithAttributes(kindOf(openinference.KindChain), attribute.String("input.value", history)))
 			span.End()
 		}
 		if err := tp.Shutdown(withinHang(t)); err != nil {
@@ -192,7 +193,7 @@ func TestLargeValuesAreCutAnywhere(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, span := tp.Tracer("test").Start(t.Context(), "turn", trace.WithAttributes(attribute.String("session.id", "chat-42")))
+			_, span := tp.Tracer("test").Start(t.Context(), "turn", trace.WithAttributes(kindOf(openinference.KindChain), sessionID("chat-42")))
 			tt.record(span)
 			span.End()
 			if err := tp.Shutdown(withinHang(t)); err != nil {
@@ -268,7 +269,7 @@ func TestSpanThatCannotBeCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, span := tp.Tracer("test").Start(t.Context(), "turn")
+	_, span := tp.Tracer("test").Start(t.Context(), "turn", trace.WithAttributes(kindOf(openinference.KindChain)))
 	for range 5_000 {
 		span.AddEvent(strings.Repeat("x", 1000))
 	}
@@ -286,6 +287,7 @@ func TestBareSpan(t *testing.T) {
 	}
 	processor.OnEnd(tracetest.SpanStub{
 		Name:        "turn",
+		Attributes:  []attribute.KeyValue{kindOf(openinference.KindChain)},
 		SpanContext: trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled}),
 	}.Snapshot())
 	if err := processor.Shutdown(withinHang(t)); err != nil {
@@ -316,7 +318,7 @@ func TestInvalidUTF8IsMended(t *testing.T) {
 		)
 		tracer := tp.Tracer(bad, trace.WithInstrumentationVersion(bad), trace.WithSchemaURL(bad),
 			trace.WithInstrumentationAttributes(attribute.String(bad, bad)))
-		_, span := tracer.Start(t.Context(), bad, everywhere)
+		_, span := tracer.Start(t.Context(), bad, everywhere, trace.WithAttributes(kindOf(openinference.KindChain)))
 		span.AddEvent(bad, everywhere)
 		span.AddLink(trace.Link{SpanContext: span.SpanContext(), Attributes: []attribute.KeyValue{attribute.String(bad, bad)}})
 		span.SetStatus(codes.Error, bad)
