@@ -20,10 +20,6 @@ const (
 	version   = "0.1.0"
 )
 
-// maxBody is how much of a request or a response is kept for its span, in bytes.
-// What is longer is recorded as far as it goes.
-const maxBody = 64 << 20
-
 // Option configures a client, a transport or a tracer.
 type Option interface{ apply(*config) }
 

@@ -410,24 +410,20 @@ func withoutMembers(s string, keys ...string) string {
 	return readable(without(parse([]byte(s)), keys...))
 }
 
-// toValidUTF8 mends s: one byte that is not UTF-8 makes an exporter lose the
-// whole batch.
-func toValidUTF8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
-
 // clean returns kv with its text mended.
 func clean(kv attribute.KeyValue) attribute.KeyValue {
 	if !utf8.ValidString(string(kv.Key)) {
-		kv.Key = attribute.Key(toValidUTF8(string(kv.Key)))
+		kv.Key = attribute.Key(recordable(string(kv.Key)))
 	}
 	switch kv.Value.Type() {
 	case attribute.STRING:
 		if s := kv.Value.AsString(); !utf8.ValidString(s) {
-			kv.Value = attribute.StringValue(toValidUTF8(s))
+			kv.Value = attribute.StringValue(recordable(s))
 		}
 	case attribute.STRINGSLICE:
 		ss := kv.Value.AsStringSlice()
 		for i, s := range ss {
-			ss[i] = toValidUTF8(s)
+			ss[i] = recordable(s)
 		}
 		kv.Value = attribute.StringSliceValue(ss)
 	}

@@ -256,7 +256,7 @@ func (a Attributes) keyValues() []attribute.KeyValue {
 	var kvs []attribute.KeyValue
 	add := func(key attribute.Key, s string) {
 		if s != "" {
-			kvs = append(kvs, key.String(toValidUTF8(s)))
+			kvs = append(kvs, key.String(recordable(s)))
 		}
 	}
 	addJSON := func(key attribute.Key, m map[string]any) {

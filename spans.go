@@ -80,7 +80,7 @@ func (t *Tracer) start(ctx context.Context, name string, kind Kind, known []attr
 	if len(opts) > 0 {
 		attrs, opts = t.given(attrs, trace.NewSpanStartConfig(opts...))
 	}
-	ctx, started := t.otelTracer().Start(ctx, toValidUTF8(name), append(opts, trace.WithAttributes(attrs...))...)
+	ctx, started := t.otelTracer().Start(ctx, recordable(name), append(opts, trace.WithAttributes(attrs...))...)
 	span := &Span{Span: started, mask: t.mask}
 	if !started.IsRecording() {
 		return ctx, span
@@ -188,7 +188,7 @@ func (s *Span) AddEvent(name string, opts ...trace.EventOption) {
 		c := trace.NewEventConfig(opts...)
 		opts = []trace.EventOption{trace.WithTimestamp(c.Timestamp()), trace.WithAttributes(s.mask.all(c.Attributes())...)}
 	}
-	s.Span.AddEvent(toValidUTF8(name), opts...)
+	s.Span.AddEvent(recordable(name), opts...)
 }
 
 // RecordError adds an exception event for err. Unlike [Span.SetError] it leaves the
@@ -222,12 +222,12 @@ func errorType(err error) string {
 }
 
 // SetName changes the name of the span.
-func (s *Span) SetName(name string) { s.Span.SetName(toValidUTF8(name)) }
+func (s *Span) SetName(name string) { s.Span.SetName(recordable(name)) }
 
 // SetStatus sets the status of the span. The description counts for codes.Error
 // only.
 func (s *Span) SetStatus(code codes.Code, description string) {
-	s.Span.SetStatus(code, toValidUTF8(description))
+	s.Span.SetStatus(code, recordable(description))
 }
 
 // SetInput records v as input.value: a string as plain text, anything else as JSON.
