@@ -33,6 +33,7 @@ type call struct {
 	address   []attribute.KeyValue // that it goes to, and how often it did before
 	sent      sent
 	sentLater func() sent // of a body that can be read only once; nil: sent has it all
+	secrets   secrets
 
 	status      int
 	statusText  string
@@ -46,6 +47,7 @@ type call struct {
 	ended  bool
 	read   time.Time // when the client last got something
 	reply  []byte    // of a plain response
+	cut    bool      // there is more of it than is kept
 	whole  value     // what reply holds, once it is there and valid
 	stream *stream   // of one that is a stream
 }
@@ -85,9 +87,8 @@ func (b *body) Read(p []byte) (int, error) {
 }
 
 func (b *body) Close() error {
-	err := b.ReadCloser.Close()
-	b.call.end(ending{})
-	return err
+	b.call.end(ending{}) // first: a Read that this interrupts fails, the call has not
+	return b.ReadCloser.Close()
 }
 
 // ending is how a call ended. The zero value: the client closed the body.
@@ -135,7 +136,8 @@ func (c *call) take(p []byte) (over bool, err error) {
 			if c.reply == nil {
 				c.reply = make([]byte, 0, max(c.length, len(p), 2048))
 			}
-			c.reply = append(c.reply, p[:min(len(p), maxBody-len(c.reply))]...)
+			kept := min(len(p), maxBody-len(c.reply))
+			c.reply, c.cut = append(c.reply, p[:kept]...), c.cut || kept < len(p)
 			return false, nil
 		}
 		c.stream = &stream{fold: c.endpoint.stream()}
@@ -173,6 +175,8 @@ func (c *call) end(how ending) {
 		opts = append(opts, trace.WithTimestamp(c.read))
 	}
 	defer c.span.End(opts...)
+	// A client may hold on to the body when it has been read.
+	defer func() { c.sent, c.sentLater, c.reply, c.whole, c.stream, c.span = sent{}, nil, nil, nil, nil, nil }()
 	// A fault in reading the bodies must not reach the user's call.
 	defer func() {
 		if r := recover(); r != nil {
@@ -187,7 +191,7 @@ func (c *call) end(how ending) {
 	code, err := c.outcome(how, request.plain)
 	c.describe(code, s, request)
 	if err != nil {
-		c.span.SetError(err)
+		c.span.setError(err, c.secrets.redact(textOf(err)))
 	} else {
 		c.span.SetStatus(code, "")
 	}
@@ -216,7 +220,11 @@ func (c *call) outcome(how ending, plain bool) (codes.Code, error) {
 			}
 			return codes.Ok, nil
 		}
-		if err := decodeError(c.reply); how.whole || !isIncomplete(err) {
+		err := decodeError(c.reply)
+		if c.cut && how == (ending{}) {
+			return codes.Ok, nil // a client that wants no more of it has it all
+		}
+		if !c.cut && how.whole || !isIncomplete(err) {
 			return codes.Error, err
 		}
 	}
@@ -334,6 +342,8 @@ func (c *call) appendLarge(kvs []attribute.KeyValue, response extract, format st
 	for _, vector := range response.vectors {
 		if !c.span.mask.keeps(vector.key, 0) {
 			kvs = append(kvs, vector.key.String(Redacted))
+		} else if len(vector.data) > maxValue {
+			kvs = append(kvs, vector.key.String(Truncated))
 		} else if numbers := vector.data.floats(); len(numbers) > 0 {
 			kvs = append(kvs, vector.key.Float64Slice(numbers))
 		}

@@ -36,7 +36,7 @@ func chatRequest(body value) (x extract) {
 		switch string(key) {
 		case "messages":
 			// A message has about as many attributes as members.
-			in.kvs = make([]attribute.KeyValue, 0, bytes.Count(m, []byte(`":`)))
+			in.kvs = make([]attribute.KeyValue, 0, min(bytes.Count(m, []byte(`":`)), maxAttributes))
 			for i, message := range m.items() {
 				in.begin(int64(i))
 				text, user := in.chat(message)
@@ -50,7 +50,7 @@ func chatRequest(body value) (x extract) {
 				if string(key) == "functions" { // deprecated, but a tool to whoever reads the span
 					schema = `{"type": "function", "function": ` + schema + `}`
 				}
-				tools = append(tools, toolSchema(len(tools), schema))
+				tools = appendFound(tools, toolSchema(len(tools), schema))
 			}
 		case "model":
 			x.model = m.str()
@@ -82,13 +82,16 @@ func chatResponse(body value) (x extract) {
 			out.kvs = make([]attribute.KeyValue, 0, 4)
 			for i, choice := range m.items() {
 				index := choice.indexOr(i)
+				if index < 0 {
+					continue // no place in a list
+				}
 				out.begin(index)
 				text, _ := out.chat(choice.get("message"))
 				if i == 0 {
 					x.text = text
 				}
 				if reason := choice.get("finish_reason").str(); index == 0 && reason != "" {
-					x.facts = append(x.facts, LLMFinishReasonKey.String(reason))
+					x.facts = appendFound(x.facts, LLMFinishReasonKey.String(reason))
 				}
 			}
 		}
@@ -134,11 +137,13 @@ func (m *messages) chat(v value) (text string, user bool) {
 		text = content.str()
 		m.set(MessageContentKey, text)
 	case content.isArray() && isParts(content):
+		var texts paragraphs
 		for i, part := range content.items() {
 			m.parts = i
-			text = joinLines(text, m.chatPart(part))
+			texts.add(m.chatPart(part))
 			m.parts = i + 1
 		}
+		text = texts.String()
 	default:
 		m.set(MessageContentKey, content.text())
 	}
@@ -213,28 +218,46 @@ func dataURL(mime, data string) string {
 
 // chatCalls describes the calls of tools and the deprecated call of a function, and
 // returns them as text.
-func (m *messages) chatCalls(calls, function value) (text string) {
+func (m *messages) chatCalls(calls, function value) string {
+	var texts paragraphs
 	for i, call := range calls.items() {
-		if id := call.get("id"); id.isString() {
-			// Unlike the other attributes it is recorded when it is empty, too.
-			m.kvs = append(m.kvs, m.key(callKey(i, ToolCallIDKey)).String(id.str()))
-		}
-		name, arguments := functionOf(call.get("function"))
-		if custom := call.get("custom"); custom.isObject() {
-			name, arguments = custom.get("name").str(), customArguments(custom.get("input").str())
+		var name, arguments string
+		for key, x := range call.members() {
+			switch string(key) {
+			case "id":
+				if x.isString() {
+					// Unlike the other attributes it is recorded when it is empty, too.
+					m.add(callKey(i, ToolCallIDKey), x.str())
+				}
+			case "function":
+				name, arguments = functionOf(x)
+			case "custom":
+				if x.isObject() {
+					name, arguments = x.get("name").str(), customArguments(x.get("input").str())
+				}
+			}
 		}
 		m.set(callKey(i, ToolCallFunctionNameKey), name)
 		m.set(callKey(i, ToolCallFunctionArgumentsKey), arguments)
-		text = joinLines(text, callText(name, arguments))
+		texts.add(callText(name, arguments))
 	}
 	name, arguments := functionOf(function)
 	m.set(MessageFunctionCallNameKey, name)
 	m.set(MessageFunctionCallArgumentsJSONKey, arguments)
-	return joinLines(text, callText(name, arguments))
+	texts.add(callText(name, arguments))
+	return texts.String()
 }
 
 func functionOf(v value) (name, arguments string) {
-	return v.get("name").str(), v.get("arguments").text()
+	for key, x := range v.members() {
+		switch string(key) {
+		case "name":
+			name = x.str()
+		case "arguments":
+			arguments = x.text()
+		}
+	}
+	return name, arguments
 }
 
 func callText(name, arguments string) string {
@@ -264,11 +287,11 @@ func appendUsage(kvs []attribute.KeyValue, v value) []attribute.KeyValue {
 		{LLMTokenCountCompletionDetailsAudioKey, completion.get("audio_tokens")},
 	} {
 		if n, ok := count.v.integer(); ok {
-			kvs = append(kvs, count.key.Int64(n))
+			kvs = appendFound(kvs, count.key.Int64(n))
 		}
 	}
 	if cost, ok := v.get("cost").float(); ok {
-		kvs = append(kvs, LLMCostTotalKey.Float64(cost))
+		kvs = appendFound(kvs, LLMCostTotalKey.Float64(cost))
 	}
 	return kvs
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 
 	openai "github.com/sashabaranov/go-openai"
@@ -184,7 +185,7 @@ func (t *Transport) CloseIdleConnections() {
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	e := lookup(req)
 	if e == nil || suppressed(req.Context()) {
-		return t.do(confined(req.Context(), req))
+		return t.send(confined(req.Context(), req), req)
 	}
 	above := nearest(req.Context())
 	if above != nil && above.url != nil && above.url.String() == req.URL.String() {
@@ -193,7 +194,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, span := t.tracer.start(req.Context(), e.name, e.kind, e.known(req.URL), nil)
 	if !span.IsRecording() {
 		defer span.End()
-		return t.do(confined(ctx, req))
+		return t.send(confined(ctx, req), req)
 	}
 	span.url = req.URL
 	c := &call{
@@ -201,20 +202,29 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		span:     span,
 		text:     t.tracer.format == IOText || t.tracer.format == IOAuto && above == nil,
 		address:  append(e.address(req.URL), resends(req.Header)...),
+		secrets:  secretsOf(req),
 	}
-	parent := req.Context()
-	req = confined(ctx, req)
-	usageAdded := c.keepRequest(req, t.tracer.streamUsage && e.usage)
-	resp, err := t.do(req)
+	ours := confined(ctx, req)
+	usageAdded := c.keepRequest(ours, t.tracer.streamUsage && e.usage)
+	resp, err := t.send(ours, req)
 	if err != nil || resp == nil || resp.Body == nil {
 		c.end(ending{err: err})
 		return resp, err
 	}
-	resp.Body = c.watch(parent, resp)
+	resp.Body = c.watch(req.Context(), resp)
 	if usageAdded {
 		resp.Body = withoutUsage(resp)
 	}
 	return resp, nil
+}
+
+// send sends a request in place of the caller's, who gets a response to their own.
+func (t *Transport) send(req, callers *http.Request) (*http.Response, error) {
+	resp, err := t.do(req)
+	if resp != nil && resp.Request == req {
+		resp.Request = callers
+	}
+	return resp, err
 }
 
 // resends returns how often a request was sent before, if its client says so: those that
@@ -225,6 +235,31 @@ func resends(h http.Header) []attribute.KeyValue {
 		return nil
 	}
 	return []attribute.KeyValue{attribute.Int("http.request.resend_count", n)}
+}
+
+// secrets are what must not get into a span, even if the server repeats it in an error.
+type secrets [4]string
+
+// shortestSecret is shorter than any key, and longer than what stands in the place of one
+// for servers that take none.
+const shortestSecret = 16
+
+func secretsOf(req *http.Request) secrets {
+	s := secrets{req.Header.Get("Authorization"), req.Header.Get("Api-Key"), req.Header.Get("X-Api-Key"), req.URL.RawQuery}
+	if _, token, ok := strings.Cut(s[0], " "); ok { // behind Bearer
+		s[0] = token
+	}
+	return s
+}
+
+// redact returns text without the secrets.
+func (s *secrets) redact(text string) string {
+	for _, secret := range s {
+		if len(secret) >= shortestSecret {
+			text = strings.ReplaceAll(text, secret, Redacted)
+		}
+	}
+	return text
 }
 
 // sent is what is kept of the body of a request: all of it, or of a form its fields as
@@ -297,6 +332,7 @@ func readBody(r io.Reader, length int64) ([]byte, error) {
 
 // setBody gives req another body. req is ours to change, its header is not.
 func setBody(req *http.Request, b []byte) {
+	req.Body.Close() // as the transport below would have done
 	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
 	req.Body, _ = req.GetBody()
 	req.ContentLength = int64(len(b))

@@ -26,15 +26,18 @@ func completionResponse(body value) (x extract) {
 		case "choices":
 			for i, choice := range m.items() {
 				index := choice.indexOr(i)
+				if index < 0 {
+					continue // no place in a list
+				}
 				text := choice.get("text").str()
 				if i == 0 {
 					x.text = text
 				}
 				if text != "" {
-					x.content = append(x.content, itemKey(LLMChoicesKey, index, CompletionTextKey).String(text))
+					x.content = appendFound(x.content, itemKey(LLMChoicesKey, index, CompletionTextKey).String(text))
 				}
 				if reason := choice.get("finish_reason").str(); index == 0 && reason != "" {
-					x.facts = append(x.facts, LLMFinishReasonKey.String(reason))
+					x.facts = appendFound(x.facts, LLMFinishReasonKey.String(reason))
 				}
 			}
 		}

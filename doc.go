@@ -33,3 +33,5 @@
 //
 // [TraceConfig] and the OPENINFERENCE_ variables say what is kept out of spans.
 package openinference
+
+//go:generate go run ./internal/attributes

@@ -28,7 +28,7 @@ func embeddingResponse(body value) (x extract) {
 			for _, kv := range appendUsage(nil, m) {
 				// Some servers count the tokens of a completion here, as 0.
 				if kv.Key == LLMTokenCountPromptKey || kv.Key == LLMTokenCountTotalKey {
-					x.facts = append(x.facts, kv)
+					x.facts = appendFound(x.facts, kv)
 				}
 			}
 		case "data":
@@ -43,8 +43,8 @@ func embeddingResponse(body value) (x extract) {
 						vector = m
 					}
 				}
-				if !vector.isEmpty() {
-					x.vectors = append(x.vectors, large{itemKey(EmbeddingEmbeddingsKey, index, EmbeddingVectorKey), vector})
+				if !vector.isEmpty() && index >= 0 {
+					x.vectors = appendFound(x.vectors, large{itemKey(EmbeddingEmbeddingsKey, index, EmbeddingVectorKey), vector})
 				}
 			}
 		}
@@ -53,12 +53,12 @@ func embeddingResponse(body value) (x extract) {
 }
 
 // floats returns the numbers of a list, or of a string that has them in base64; nil if
-// there is anything else among them.
+// there is anything else among them, or the list breaks off.
 func (v value) floats() []float64 {
 	if v.isString() {
 		return floatsOfBase64(v.str())
 	}
-	if !v.isArray() {
+	if !v.isArray() || v[len(v)-1] != ']' {
 		return nil
 	}
 	numbers := make([]float64, 0, bytes.Count(v, []byte(","))+1)

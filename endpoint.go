@@ -97,7 +97,7 @@ func contentRequest(v value) (x extract) {
 // texts returns the attributes of a list that has nothing but texts, empty ones too.
 func texts(list, key attribute.Key, values []string) (kvs []attribute.KeyValue) {
 	for i, text := range values {
-		kvs = append(kvs, itemKey(list, int64(i), key).String(text))
+		kvs = appendFound(kvs, itemKey(list, int64(i), key).String(text))
 	}
 	return kvs
 }

@@ -43,6 +43,8 @@ type chunks struct {
 	to    *node  // where that went; nil: it could come again without being added
 
 	spare []node // made some at a time
+	size  int    // of what there is, in bytes
+	cut   bool   // there is no room for something
 }
 
 // template is a chunk that adds one piece of text to what is there, and nothing else
@@ -71,7 +73,9 @@ func (c *chunks) repeat(chunk []byte) bool {
 			return false
 		}
 	}
-	t.to.raw = append(t.to.raw, text...)
+	if c.fits(len(text)) {
+		t.to.raw = append(t.to.raw, text...)
+	}
 	return true
 }
 
@@ -87,11 +91,8 @@ func (c *chunks) add(chunk value) (over bool, err error) {
 	return false, nil
 }
 
-// addedText notes a text that was added. Of these two methods nil does nothing.
+// addedText notes a text that was added.
 func (c *chunks) addedText(to *node, text []byte) {
-	if c == nil {
-		return
-	}
 	c.added++
 	c.text, c.to = text, nil
 	if to.rule.how == concat {
@@ -99,16 +100,23 @@ func (c *chunks) addedText(to *node, text []byte) {
 	}
 }
 
-func (c *chunks) addedItem() {
-	if c != nil {
-		c.added++
-	}
+// fits reports whether there is room for so many bytes more. After something for which
+// there was none, there is none for anything: no text shall have a gap.
+func (c *chunks) fits(n int) bool {
+	c.size += n
+	c.cut = c.cut || c.size > maxStream
+	return c.size <= maxStream
 }
 
-// node returns a new node, which nil makes too.
-func (c *chunks) node(n node) *node {
-	if c == nil {
-		return &n
+// nodeSize is that of a node without its text, in bytes.
+const nodeSize = 256
+
+// node returns a new node and whether it may go beside so many others. If not, it is
+// one to be thrown away.
+func (c *chunks) node(n node, others int) (_ *node, ok bool) {
+	if ok = others < maxBranches && c.fits(nodeSize); !ok {
+		c.cut = true
+		return &n, false
 	}
 	if len(c.spare) == 0 {
 		c.spare = make([]node, 8)
@@ -116,13 +124,15 @@ func (c *chunks) node(n node) *node {
 	fresh := &c.spare[0]
 	c.spare = c.spare[1:]
 	*fresh = n
-	return fresh
+	return fresh, true
 }
 
 // finish takes a clean end for one: not all servers send [DONE].
 func (c *chunks) finish() error { return nil }
 
 func (c *chunks) object() []byte { return c.root.append(nil) }
+
+func (c *chunks) truncated() bool { return c.cut }
 
 // result folds a stream whose last event has the whole result.
 type result struct {
@@ -167,6 +177,8 @@ func (r *result) object() []byte {
 	return r.event
 }
 
+func (r *result) truncated() bool { return r.event == nil && r.parts != nil && r.parts.cut }
+
 // node is a part of what the chunks of a stream add up to. It keeps text as it came,
 // still escaped: that saves decoding it, and half a surrogate pair at the end of a
 // chunk finds its other half.
@@ -192,7 +204,7 @@ func (n *node) merge(v value, c *chunks) {
 		text := v[1 : len(v)-1]
 		n.kind = '"'
 		c.addedText(n, text)
-		if how == concat || string(n.raw) != string(text) {
+		if (how == concat || string(n.raw) != string(text)) && c.fits(len(text)) {
 			n.raw = append(n.raw, text...)
 		}
 	case how == indexed && is('['):
@@ -215,15 +227,20 @@ func (n *node) merge(v value, c *chunks) {
 	case (how == byType || how == flat) && is('['):
 		n.kind = '['
 		for _, item := range v.items() {
-			c.addedItem()
+			c.added++
+			if !c.fits(len(item) + 1) {
+				return
+			}
 			if len(n.raw) > 0 {
 				n.raw = append(n.raw, ',')
 			}
 			n.raw = append(n.raw, item...)
 		}
 	default:
-		n.kind, n.nodes = 0, nil
-		n.raw = append(n.raw[:0], v...)
+		if c.fits(max(0, len(v)-cap(n.raw))) {
+			n.kind, n.nodes = 0, nil
+			n.raw = append(n.raw[:0], v...)
+		}
 	}
 }
 
@@ -248,7 +265,10 @@ func (n *node) member(key []byte, c *chunks) *node {
 	default:
 		r = unnamed
 	}
-	m := c.node(node{key: intern(key), rule: r})
+	m, ok := c.node(node{key: intern(key), rule: r}, len(n.nodes))
+	if !ok {
+		return m
+	}
 	if n.nodes == nil {
 		n.nodes = make([]*node, 0, 8)
 	}
@@ -281,23 +301,31 @@ func (n *node) item(v value, c *chunks) *node {
 func (n *node) at(index int64, c *chunks) *node {
 	n.kind = '['
 	at, found := slices.BinarySearchFunc(n.nodes, index, func(item *node, index int64) int { return cmp.Compare(item.index, index) })
-	if !found {
-		n.nodes = slices.Insert(n.nodes, at, c.node(node{rule: &rule{fields: n.rule.fields}, index: index}))
+	if found {
+		return n.nodes[at]
 	}
-	return n.nodes[at]
+	item, ok := c.node(node{rule: &rule{fields: n.rule.fields}, index: index}, len(n.nodes))
+	if ok {
+		n.nodes = slices.Insert(n.nodes, at, item)
+	}
+	return item
 }
 
 // in returns the member of an object with that key, a new one if there is none.
-func (n *node) in(key string) *node {
+func (n *node) in(key string, c *chunks) *node {
 	n.kind = '{'
-	return n.member([]byte(key), nil)
+	return n.member([]byte(key), c)
 }
 
 // set puts v in the place of what is there.
-func (n *node) set(v value) {
-	if v.exists() {
+func (n *node) set(v value, c *chunks) {
+	switch {
+	case !v.exists():
+	case c.size+len(v) > maxStream:
+		c.cut = true
+	default:
 		*n = node{key: n.key, rule: n.rule, index: n.index}
-		n.merge(v, nil)
+		n.merge(v, c)
 	}
 }
 

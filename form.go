@@ -34,10 +34,10 @@ func readForm(r io.Reader, boundary string, limit int) sent {
 	var fields formFields
 	var images []attribute.KeyValue
 	left := maxBody
-	for {
+	for range maxFields {
 		part, err := form.NextPart()
 		if err != nil {
-			return sent{fields.json(), images}
+			break
 		}
 		name := part.FormName()
 		switch {
@@ -53,6 +53,7 @@ func readForm(r io.Reader, boundary string, limit int) sent {
 			}
 		}
 	}
+	return sent{fields.json(), images}
 }
 
 // readUpTo reads what r has, up to n bytes and to its first error.

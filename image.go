@@ -25,8 +25,8 @@ func imageResponse(v value) (x extract) {
 func (x *extract) addImage(i int, v value) {
 	key := itemKey(OutputImagesKey, int64(i), ImageURLKey)
 	if url := v.get("url").str(); url != "" {
-		x.content = append(x.content, key.String(url))
+		x.content = appendFound(x.content, key.String(url))
 	} else if data := v.get("b64_json"); !data.isEmpty() {
-		x.images = append(x.images, large{key, data})
+		x.images = appendFound(x.images, large{key, data})
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -190,31 +189,55 @@ func (m *mask) attribute(kv attribute.KeyValue, inputJSON, outputJSON bool) (att
 			return kv.Key.String(Redacted), true
 		}
 	}
-	kv = clean(kv)
-	if kv.Value.Type() != attribute.STRING {
-		return kv, true
+	if kv.Value.Type() == attribute.STRING {
+		kv.Value = attribute.StringValue(m.text(kv.Key, kv.Value.AsString(), inputJSON, outputJSON))
 	}
-	s := kv.Value.AsString()
-	switch kv.Key {
-	case InputValueKey:
-		if inputJSON {
-			return m.redactJSON(kv, m.HideInputImages), true
-		}
-	case OutputValueKey:
-		if outputJSON {
-			return m.redactJSON(kv, false), true
-		}
-	case LLMInvocationParametersKey:
+	return clean(kv), true
+}
+
+// inputParameters are members of a request that are content and stand among its
+// parameters all the same.
+var inputParameters = []string{"prompt", "input", "prediction", "instructions", "suffix", "documents", "known_speaker_references"}
+
+// text returns what may be recorded of a text that is not hidden as a whole.
+func (m *mask) text(key attribute.Key, s string, inputJSON, outputJSON bool) string {
+	images := m.HideInputs || m.HideInputImages
+	switch {
+	case key == InputValueKey && inputJSON:
+		return m.redactJSON(s, images)
+	case key == OutputValueKey && outputJSON:
 		if m.HideInputs {
-			kv = kv.Key.String(withoutMembers(s, "prompt", "input", "prediction"))
+			s = redactMembers(s, "instructions", "prompt") // a response repeats them
 		}
-		return m.redactJSON(kv, m.HideInputImages), true
-	default:
-		if len(s) > m.limit && strings.HasSuffix(string(kv.Key), ".url") && isBase64URL(s) {
-			return kv.Key.String(Redacted), true
+		return m.redactJSON(s, false)
+	case key == LLMInvocationParametersKey:
+		if m.HideInputs {
+			s = readable(without(parse([]byte(s)), inputParameters...))
 		}
+		return m.redactJSON(s, images)
+	case strings.HasPrefix(string(key), string(LLMToolsKey)):
+		return m.redactJSON(s, images)
+	case len(s) > m.limit && strings.HasSuffix(string(key), ".url") && isBase64URL(s):
+		return Redacted
 	}
-	return kv, true
+	return s
+}
+
+// redactMembers returns the JSON object s with the members of those keys redacted, as far
+// as they are there.
+func redactMembers(s string, keys ...string) string {
+	v := parse([]byte(s))
+	if !v.first(keys...).exists() {
+		return s
+	}
+	o := newObject()
+	for k, m := range v.members() {
+		if m.exists() && slices.Contains(keys, string(k)) {
+			m = appendQuoted(nil, []byte(Redacted))
+		}
+		o.add(k, m)
+	}
+	return string(o)
 }
 
 type decision int
@@ -299,13 +322,47 @@ func isJSON(mimeKey attribute.Key, kvs []attribute.KeyValue) bool {
 }
 
 // redactJSON replaces the images, sounds and files in a request or a response:
-// those in base64 that are over the limit, and all images if so asked.
-func (m *mask) redactJSON(kv attribute.KeyValue, images bool) attribute.KeyValue {
-	s := kv.Value.AsString()
+// those in base64 that are over the limit, and all images if so asked. Where nobody can
+// tell what is an image, as the JSON is not valid or too deep, it hides all of it.
+func (m *mask) redactJSON(s string, images bool) string {
 	if !images && !hasLongString(s, m.limit) {
-		return kv
+		return s
 	}
-	return kv.Key.String(string(m.appendRedacted(nil, parse([]byte(s)), "", "", images)))
+	b := []byte(s)
+	if images && !valid(b) {
+		return Redacted
+	}
+	type position struct{ key, parent string } // a value, by the two keys above it
+	var at position
+	var above []position
+	var out []byte
+	done := 0 // of b, in out
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '{', '[':
+			if above = append(above, at); len(above) > maxDepth {
+				return Redacted
+			}
+			if b[i] == '{' {
+				at.parent = at.key
+			}
+		case '}', ']':
+			if last := len(above) - 1; last >= 0 {
+				at, above = above[last], above[:last]
+			}
+		case '"':
+			end, _ := skipString(b, i)
+			v := value(b[i:end])
+			if next := skipSpace(b, end); next < len(b) && b[next] == ':' {
+				at.key = v.str()
+			} else if m.hidesString(v, at.key, at.parent, images) {
+				out = appendQuoted(append(out, b[done:i]...), []byte(Redacted))
+				done = end
+			}
+			i = end - 1
+		}
+	}
+	return string(append(out, b[done:]...))
 }
 
 // hasLongString reports whether a string in JSON is longer than limit, still
@@ -333,35 +390,6 @@ func longestString(s string) (longest int) {
 		}
 	}
 	return longest
-}
-
-// appendRedacted appends v to dst. key and parent are the keys above it.
-func (m *mask) appendRedacted(dst []byte, v value, key, parent string, images bool) []byte {
-	switch v.kind() {
-	case '{':
-		dst = append(dst, '{')
-		comma := ""
-		for k, member := range v.members() {
-			dst = appendQuoted(append(dst, comma...), k)
-			dst = m.appendRedacted(append(dst, ':'), member, string(k), key, images)
-			comma = ","
-		}
-		return append(dst, '}')
-	case '[':
-		dst = append(dst, '[')
-		for i, item := range v.items() {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = m.appendRedacted(dst, item, key, parent, images)
-		}
-		return append(dst, ']')
-	case '"':
-		if m.hidesString(v, key, parent, images) {
-			return append(dst, quote(Redacted)...)
-		}
-	}
-	return append(dst, v...)
 }
 
 func (m *mask) hidesString(v value, key, parent string, images bool) bool {
@@ -400,26 +428,19 @@ func isBase64Field(key, parent string) bool {
 	return false
 }
 
-// isBase64URL reports whether s is a data URL in base64.
+// isBase64URL reports whether s is a data URL in base64, in any case of letters.
 func isBase64URL(s string) bool {
-	return strings.HasPrefix(s, "data:") && strings.Contains(s, "base64")
+	media, _, _ := strings.Cut(s, ",")
+	media = strings.ToLower(strings.TrimSpace(media))
+	return strings.HasPrefix(media, "data:") && strings.Contains(media, "base64")
 }
 
-// withoutMembers returns the JSON object s without the members of those keys.
-func withoutMembers(s string, keys ...string) string {
-	return readable(without(parse([]byte(s)), keys...))
-}
-
-// clean returns kv with its text mended.
+// clean returns kv with all text in it [recordable].
 func clean(kv attribute.KeyValue) attribute.KeyValue {
-	if !utf8.ValidString(string(kv.Key)) {
-		kv.Key = attribute.Key(recordable(string(kv.Key)))
-	}
+	kv.Key = attribute.Key(recordable(string(kv.Key)))
 	switch kv.Value.Type() {
 	case attribute.STRING:
-		if s := kv.Value.AsString(); !utf8.ValidString(s) {
-			kv.Value = attribute.StringValue(recordable(s))
-		}
+		kv.Value = attribute.StringValue(recordable(kv.Value.AsString()))
 	case attribute.STRINGSLICE:
 		ss := kv.Value.AsStringSlice()
 		for i, s := range ss {

@@ -67,10 +67,15 @@ var commonKeys = sync.OnceValue(func() *struct{ input, output [commonMessages]me
 	return &keys
 })
 
+// add sets an attribute of the message.
+func (m *messages) add(key attribute.Key, s string) {
+	m.kvs = appendFound(m.kvs, m.key(key).String(s))
+}
+
 // set sets an attribute of the message, unless it is empty.
 func (m *messages) set(key attribute.Key, s string) {
 	if s != "" {
-		m.kvs = append(m.kvs, m.key(key).String(s))
+		m.add(key, s)
 	}
 }
 
@@ -117,7 +122,7 @@ func (m *messages) cite(annotations value) {
 		}
 		set := func(key attribute.Key, s string) {
 			if s != "" {
-				m.kvs = append(m.kvs, itemKey(OutputDocumentsKey, m.cited, key).String(s))
+				m.kvs = appendFound(m.kvs, itemKey(OutputDocumentsKey, m.cited, key).String(s))
 			}
 		}
 		set(DocumentURLKey, url)
@@ -148,14 +153,22 @@ const (
 // function.
 func customArguments(input string) string { return `{"input": ` + quote(input) + `}` }
 
+// paragraphs is texts joined by line ends.
+type paragraphs struct{ strings.Builder }
+
+// add adds s, unless it is empty.
+func (p *paragraphs) add(s string) {
+	if s != "" && p.Len() > 0 {
+		p.WriteByte('\n')
+	}
+	p.WriteString(s)
+}
+
 // joinLines joins those of texts that are not empty.
 func joinLines(texts ...string) string {
-	var b strings.Builder
+	var joined paragraphs
 	for _, s := range texts {
-		if s != "" && b.Len() > 0 {
-			b.WriteByte('\n')
-		}
-		b.WriteString(s)
+		joined.add(s)
 	}
-	return b.String()
+	return joined.String()
 }

@@ -174,7 +174,7 @@ func confined(ctx context.Context, req *http.Request) *http.Request {
 		ctx = context.WithValue(ctx, confinedKey, true)
 	}
 	// The propagator of OpenTelemetry passes on whatever has come in.
-	if b := baggage.FromContext(ctx); b.Member(parentMember).Key() != "" {
+	if b := baggage.FromContext(ctx); b.Len() > 0 && b.Member(parentMember).Key() != "" {
 		for _, member := range b.Members() {
 			if isPropagated(member.Key()) {
 				b = b.DeleteMember(member.Key())
@@ -184,6 +184,9 @@ func confined(ctx context.Context, req *http.Request) *http.Request {
 	}
 	if ctx != req.Context() {
 		req = req.WithContext(ctx)
+	}
+	if _, ok := req.Header[http.CanonicalHeaderKey(baggageHeader)]; !ok {
+		return req
 	}
 	var others []string
 	ours := false

@@ -34,7 +34,7 @@ func responseRequest(v value) (x extract) {
 			input = m
 		case "tools":
 			for i, tool := range m.items() {
-				tools = append(tools, toolSchema(i, readable(tool)))
+				tools = appendFound(tools, toolSchema(i, readable(tool)))
 				x.format = cmp.Or(x.format, tool.get("output_format").str())
 			}
 		case "previous_response_id":
@@ -52,7 +52,7 @@ func responseRequest(v value) (x extract) {
 	plain := func(role string, content value) {
 		in.begin(n)
 		in.set(MessageRoleKey, role)
-		in.kvs = append(in.kvs, in.key(MessageContentKey).String(content.str())) // empty or not
+		in.add(MessageContentKey, content.str()) // empty or not
 		n++
 	}
 	if instructions.str() != "" {
@@ -80,7 +80,7 @@ func responseRequest(v value) (x extract) {
 // identify adds an id, unless it is empty.
 func (x *extract) identify(key attribute.Key, id string) {
 	if id != "" {
-		x.facts = append(x.facts, key.String(id))
+		x.facts = appendFound(x.facts, key.String(id))
 	}
 }
 
@@ -111,17 +111,18 @@ func responseResponse(body value) (x extract) {
 	}
 
 	out := messages{list: LLMOutputMessagesKey}
-	var calls string
+	var texts, calls paragraphs
 	for i, item := range output.items() {
 		out.begin(int64(i))
 		text, call := out.item(item)
-		x.text, calls = joinLines(x.text, text), joinLines(calls, call)
+		texts.add(text)
+		calls.add(call)
 		if item.get("type").str() == "image_generation_call" && !item.get("result").isEmpty() {
 			x.format = cmp.Or(x.format, item.get("output_format").str())
-			x.images = append(x.images, large{itemKey(OutputImagesKey, int64(len(x.images)), ImageURLKey), item.get("result")})
+			x.images = appendFound(x.images, large{itemKey(OutputImagesKey, int64(len(x.images)), ImageURLKey), item.get("result")})
 		}
 	}
-	x.text = cmp.Or(x.text, calls)
+	x.text = cmp.Or(texts.String(), calls.String())
 	x.content = out.kvs
 	return x
 }
@@ -164,13 +165,14 @@ func (m *messages) item(v value) (text, call string) {
 }
 
 // itemParts describes the parts of a message, and returns their text.
-func (m *messages) itemParts(list value) (text string) {
+func (m *messages) itemParts(list value) string {
+	var texts paragraphs
 	for i, part := range list.items() {
 		m.parts = i
-		text = joinLines(text, m.itemPart(part))
+		texts.add(m.itemPart(part))
 		m.parts = i + 1
 	}
-	return text
+	return texts.String()
 }
 
 func (m *messages) itemPart(part value) (text string) {
@@ -200,13 +202,14 @@ func (m *messages) itemPart(part value) (text string) {
 
 // reasoningText returns the summary of reasoning, and the reasoning itself, which
 // open models show.
-func reasoningText(v value) (text string) {
+func reasoningText(v value) string {
+	var texts paragraphs
 	for _, key := range []string{"summary", "content"} {
 		for _, part := range v.get(key).items() {
-			text = joinLines(text, part.get("text").str())
+			texts.add(part.get("text").str())
 		}
 	}
-	return text
+	return texts.String()
 }
 
 // itemCall describes the call of a tool, and returns it as text. A tool that the
@@ -273,24 +276,21 @@ func (m *messages) itemOutput(output value) {
 // spaced returns v with a space behind each comma and colon, as the reference writes
 // JSON.
 func spaced(v value) []byte {
-	switch {
-	case v.isObject():
-		out := newObject()
-		for key, m := range v.members() {
-			out.add(key, spaced(m))
+	out := make([]byte, 0, len(v)+len(v)/8)
+	for i := 0; i < len(v); i++ {
+		switch c := v[i]; c {
+		case '"':
+			end, _ := skipString(v, i)
+			out = append(out, v[i:end]...)
+			i = end - 1
+		case ',', ':':
+			out = append(out, c, ' ')
+		case ' ', '\n', '\r', '\t':
+		default:
+			out = append(out, c)
 		}
-		return out
-	case v.isArray():
-		out := []byte("[")
-		for i, item := range v.items() {
-			if i > 0 {
-				out = append(out, ", "...)
-			}
-			out = append(out, spaced(item)...)
-		}
-		return append(out, ']')
 	}
-	return v
+	return out
 }
 
 // Errors of responses for which there is none in go-openai.
@@ -302,7 +302,7 @@ var (
 // responseEvents folds the stream of a response.
 type responseEvents struct {
 	response []byte // as the server last sent it whole
-	output   node   // its items, by the events since
+	output   chunks // its items, by the events since
 }
 
 // responseOutput is how the output is made of what the events bring.
@@ -339,7 +339,7 @@ var places = map[string]place{
 	"response.code_interpreter_call_code": {field: "code"},
 }
 
-func foldResponse() fold { return &responseEvents{output: node{rule: responseOutput}} }
+func foldResponse() fold { return &responseEvents{output: chunks{root: node{rule: responseOutput}}} }
 
 func (r *responseEvents) add(event value) (over bool, err error) {
 	var kind string
@@ -364,7 +364,7 @@ func (r *responseEvents) add(event value) (over bool, err error) {
 	if response.isObject() {
 		r.response = bytes.Clone(response)
 		if !response.get("output").isEmpty() { // not so in the first events, nor from all servers in the last
-			r.output = node{rule: responseOutput}
+			r.output = chunks{root: node{rule: responseOutput}}
 		}
 	}
 	switch kind {
@@ -380,17 +380,17 @@ func (r *responseEvents) add(event value) (over bool, err error) {
 	if !ok {
 		return false, nil
 	}
-	n := r.output.at(item, nil)
+	n := r.output.root.at(item, &r.output)
 	if to.list != "" {
-		n = n.in(to.list).at(part, nil)
+		n = n.in(to.list, &r.output).at(part, &r.output)
 	}
 	if to.field != "" {
-		n, whole = n.in(to.field), event.get(to.field)
+		n, whole = n.in(to.field, &r.output), event.get(to.field)
 	}
 	if kind[dot:] == ".delta" {
-		n.merge(delta, nil)
+		n.merge(delta, &r.output)
 	} else {
-		n.set(whole)
+		n.set(whole, &r.output)
 	}
 	return false, nil
 }
@@ -402,7 +402,7 @@ func (r *responseEvents) repeat([]byte) bool { return false }
 func (r *responseEvents) finish() error { return errUnfinished }
 
 func (r *responseEvents) object() []byte {
-	output := r.output.append(nil)
+	output := r.output.object()
 	if len(output) == 0 {
 		return r.response
 	}
@@ -410,3 +410,5 @@ func (r *responseEvents) object() []byte {
 	response.add([]byte("output"), output)
 	return response
 }
+
+func (r *responseEvents) truncated() bool { return r.output.cut }

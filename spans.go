@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"runtime/debug"
 	"slices"
+	"strconv"
+	"strings"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -194,12 +196,15 @@ func (s *Span) AddEvent(name string, opts ...trace.EventOption) {
 // RecordError adds an exception event for err. Unlike [Span.SetError] it leaves the
 // status as it is.
 func (s *Span) RecordError(err error, opts ...trace.EventOption) {
-	if err == nil || !s.IsRecording() {
-		return
+	if err != nil && s.IsRecording() {
+		s.recordError(err, textOf(err), opts...)
 	}
+}
+
+func (s *Span) recordError(err error, text string, opts ...trace.EventOption) {
 	attrs := []attribute.KeyValue{
 		attribute.String("exception.type", errorType(err)),
-		attribute.String("exception.message", err.Error()),
+		attribute.String("exception.message", text),
 	}
 	if c := trace.NewEventConfig(opts...); c.StackTrace() {
 		attrs = append(attrs, attribute.String("exception.stacktrace", string(debug.Stack())))
@@ -219,6 +224,18 @@ func errorType(err error) string {
 		}
 		err = inner
 	}
+}
+
+// textOf returns the text of err, without the query of a URL in it: that may have a key.
+func textOf(err error) string {
+	text := err.Error()
+	for failed := new(url.Error); errors.As(err, &failed); err = failed.Err {
+		if _, query, ok := strings.Cut(failed.URL, "?"); ok {
+			quoted := strconv.Quote("?" + query)
+			text = strings.NewReplacer(quoted[1:len(quoted)-1], "", "?"+query, "").Replace(text)
+		}
+	}
+	return text
 }
 
 // SetName changes the name of the span.
@@ -265,13 +282,17 @@ func valueOf(v any) (text, mime string) {
 }
 
 // SetError records that the step has failed: status Error with the text of err, and
-// an exception event with its type and text. nil records nothing.
+// an exception event with its type and text. Of the URL in a [url.Error] the query is
+// left out, as there are APIs that take their key there. nil records nothing.
 func (s *Span) SetError(err error) {
-	if err == nil {
-		return
+	if err != nil && s.IsRecording() {
+		s.setError(err, textOf(err))
 	}
-	s.RecordError(err)
-	s.SetStatus(codes.Error, err.Error())
+}
+
+func (s *Span) setError(err error, text string) {
+	s.recordError(err, text)
+	s.SetStatus(codes.Error, text)
 }
 
 // Call runs fn as one traced step: a span of that name and kind, in as its input,

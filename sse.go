@@ -29,6 +29,8 @@ type fold interface {
 	finish() error
 	// object returns the response as JSON, as far as it has come.
 	object() []byte
+	// truncated reports whether that is less than has come.
+	truncated() bool
 }
 
 // feed takes the next bytes of the reply, cut anywhere. It reports that the stream
@@ -52,6 +54,14 @@ func (s *stream) finish() error {
 	if over {
 		return err
 	}
+	return s.finishFold()
+}
+
+// finishFold ends the fold. What is missing may be what was cut.
+func (s *stream) finishFold() error {
+	if s.lines.cut {
+		return nil
+	}
 	return s.fold.finish()
 }
 
@@ -73,12 +83,14 @@ func (s *stream) take(line []byte) (over bool, err error) {
 	}
 	data = bytes.TrimSpace(data)
 	switch {
+	case s.data != nil && len(s.data)+len(data) > maxStream:
+		s.lines.cut = true
 	case s.data != nil:
 		s.data = append(append(s.data, '\n'), data...)
 	case s.fold.repeat(data):
 		s.chunks++
 	case string(data) == "[DONE]":
-		return true, s.fold.finish()
+		return true, s.finishFold()
 	case valid(data):
 		return s.add(data)
 	default:
@@ -90,6 +102,9 @@ func (s *stream) take(line []byte) (over bool, err error) {
 // add adds the data of an event.
 func (s *stream) add(data []byte) (over bool, err error) {
 	if !valid(data) {
+		if s.lines.cut {
+			return false, nil
+		}
 		var v json.RawMessage
 		return true, json.Unmarshal(data, &v)
 	}
@@ -107,7 +122,15 @@ func (s *stream) add(data []byte) (over bool, err error) {
 }
 
 // object returns what the events add up to, nil if there were none.
-func (s *stream) object() []byte { return s.fold.object() }
+func (s *stream) object() []byte {
+	object := s.fold.object()
+	if !s.lines.cut && !s.fold.truncated() {
+		return object
+	}
+	marked := without(object)
+	marked.add([]byte(Truncated), []byte("true"))
+	return marked
+}
 
 // beginsStream reports whether a reply that begins with these bytes is a stream of
 // events. The Content-Type alone does not tell: there are servers that send a stream
@@ -129,29 +152,51 @@ func beginsStream(contentType string, b []byte) bool {
 	return false
 }
 
-// lines splits bytes into lines that end in LF, CR or both.
+// lines splits bytes into lines that end in LF, CR or both. It leaves out those that are
+// longer than maxStream.
 type lines struct {
-	begun []byte // in an earlier piece
+	begun   []byte // in an earlier piece
+	tooLong bool   // what was begun
+	endedCR bool   // the line before, to which an LF may belong
+	cut     bool   // something was left out
 }
 
 // feed yields the lines that are complete with p. They are valid until the next.
 func (l *lines) feed(p []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		for len(p) > 0 {
-			n := bytes.IndexByte(p, '\n')
-			end := n
-			if n < 0 {
-				end = len(p)
+		lf := -1 // the next one in p
+		for start := 0; start < len(p); {
+			if lf < start {
+				if lf = start + bytes.IndexByte(p[start:], '\n'); lf < start {
+					lf = len(p)
+				}
 			}
-			if cr := bytes.IndexByte(p[:end], '\r'); cr >= 0 {
-				n = cr
+			if l.endedCR && lf == start {
+				l.endedCR = false
+				start++
+				continue
 			}
-			if n < 0 {
-				l.begun = append(l.begun, p...)
+			end := lf
+			if cr := bytes.IndexByte(p[start:lf], '\r'); cr >= 0 {
+				end = start + cr
+			}
+			line := p[start:end]
+			start = end + 1
+			if l.tooLong = l.tooLong || len(l.begun)+len(line) > maxStream; l.tooLong {
+				l.begun, l.cut = nil, true
+			}
+			if end == len(p) {
+				if !l.tooLong {
+					l.begun = append(l.begun, line...)
+				}
+				l.endedCR = false
 				return
 			}
-			line := p[:n]
-			p = p[n+1:]
+			l.endedCR = p[end] == '\r'
+			if l.tooLong {
+				l.tooLong = false
+				continue
+			}
 			if len(l.begun) > 0 {
 				line = append(l.begun, line...)
 				l.begun = line[:0]

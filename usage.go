@@ -8,11 +8,11 @@ import (
 
 // askForUsage returns the body of a request for a stream with
 // stream_options.include_usage set to true; nil if the caller has set it, to true or
-// to false, or asks for no stream.
+// to false, or asks for no stream, or it is not JSON: there may be more than was kept.
 func askForUsage(body []byte) []byte {
 	v := parse(body)
 	options := v.get("stream_options")
-	if string(v.get("stream")) != "true" || options.exists() && !options.isObject() || options.get("include_usage") != nil {
+	if !valid(body) || string(v.get("stream")) != "true" || options.exists() && !options.isObject() || options.get("include_usage") != nil {
 		return nil
 	}
 	asking := without(options)
@@ -27,6 +27,7 @@ func askForUsage(body []byte) []byte {
 type usageFilter struct {
 	io.ReadCloser
 	line    []byte // not yet complete
+	long    bool   // it is too long to be that chunk, and what came of it has been handed on
 	ready   []byte // to be read
 	dropped bool   // the line before, and the empty line behind it goes too
 	err     error
@@ -57,16 +58,23 @@ func (f *usageFilter) Read(p []byte) (int, error) {
 // filter moves the lines that are complete with p to ready.
 func (f *usageFilter) filter(p []byte) {
 	f.ready = f.ready[:0]
-	for {
-		n := bytes.IndexByte(p, '\n')
-		if n < 0 {
-			f.line = append(f.line, p...)
+	for len(p) > 0 {
+		n := bytes.IndexByte(p, '\n') + 1
+		complete := n > 0
+		if !complete {
+			n = len(p)
+		}
+		f.line = append(f.line, p[:n]...)
+		p = p[n:]
+		if f.long || len(f.line) > maxUsage {
+			f.long, f.dropped = !complete, false
+		} else if complete {
+			line := bytes.TrimSpace(f.line)
+			f.dropped = isUsageChunk(line) || f.dropped && len(line) == 0
+		} else {
 			return
 		}
-		f.line = append(f.line, p[:n+1]...)
-		p = p[n+1:]
-		line := bytes.TrimSpace(f.line)
-		if f.dropped = isUsageChunk(line) || f.dropped && len(line) == 0; !f.dropped {
+		if !f.dropped {
 			f.ready = append(f.ready, f.line...)
 		}
 		f.line = f.line[:0]

@@ -171,7 +171,7 @@ func (p *phoenix) spans(t *testing.T, project, session string, n int) []span {
 
 // call sends a request to Phoenix and decodes its JSON. What does not exist
 // leaves reply as it is.
-func (p *phoenix) call(t *testing.T, method, path string, body []byte, reply any) {
+func (p *phoenix) call(t testing.TB, method, path string, body []byte, reply any) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, p.url+path, bytes.NewReader(body))
 	if err != nil {

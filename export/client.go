@@ -3,8 +3,10 @@ package export
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http/httptrace"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
@@ -15,23 +17,39 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/stats"
+	"google.golang.org/grpc/status"
 )
 
+// reconnect is the time between attempts to reach a server.
+const reconnect = time.Second
+
 // client prepares what the OTLP client sends: resource attributes, valid UTF-8
-// and requests of a size that servers accept.
+// and requests of a size that servers accept. What no server has answered it
+// sends again, for as long as it takes.
 type client struct {
 	otlptrace.Client
 	attributes []resourceAttribute
 	link       *link
+	timeout    time.Duration // for a batch, without the time in which no server answers
+	unreached  func(error)   // is told when none has answered
 }
 
 // newClient returns the client for d. The OTLP clients read the
 // OTEL_EXPORTER_OTLP_* variables, which may be meant for another backend: what
 // d says is passed in full, so that none of them can change it.
-func newClient(d *destination, link *link) *client {
-	c := &client{attributes: d.attributes, link: link}
+func newClient(d *destination) *client {
+	c := &client{attributes: d.attributes, link: new(link)}
+	// The SDK's first retry is after 5 seconds, half of the time that a request
+	// has over gRPC.
+	retry := otlptracegrpc.RetryConfig{
+		Enabled:         true,
+		InitialInterval: time.Second,
+		MaxInterval:     5 * time.Second,
+		MaxElapsedTime:  time.Minute,
+	}
 	if d.endpoint.grpc {
 		connect := grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: 20 * time.Second}
 		// A server that has just come up is found before Shutdown gives up.
@@ -39,7 +57,8 @@ func newClient(d *destination, link *link) *client {
 		opts := []otlptracegrpc.Option{
 			otlptracegrpc.WithEndpointURL(d.endpoint.url()),
 			otlptracegrpc.WithHeaders(d.headers),
-			otlptracegrpc.WithDialOption(grpc.WithStatsHandler(link), grpc.WithConnectParams(connect)),
+			otlptracegrpc.WithRetry(retry),
+			otlptracegrpc.WithDialOption(grpc.WithStatsHandler(c.link), grpc.WithConnectParams(connect)),
 		}
 		if !d.endpoint.tls {
 			// OTEL_EXPORTER_OTLP_CERTIFICATE alone would mean TLS.
@@ -51,6 +70,7 @@ func newClient(d *destination, link *link) *client {
 	opts := []otlptracehttp.Option{
 		otlptracehttp.WithEndpointURL(d.endpoint.url()),
 		otlptracehttp.WithHeaders(d.headers),
+		otlptracehttp.WithRetry(otlptracehttp.RetryConfig(retry)),
 		otlptracehttp.WithEncoding(otlptracehttp.EncodingProtobuf),
 	}
 	if !d.endpoint.tls {
@@ -75,19 +95,58 @@ func (c *client) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpan
 	mend(spans)
 
 	ctx = httptrace.WithClientTrace(ctx, c.link.clientTrace())
+	timed, cancel := c.limit(ctx)
+	defer func() { cancel() }()
+	renew := func() {
+		cancel()
+		timed, cancel = c.limit(ctx)
+	}
+	defer c.link.update(func() { c.link.sending = false })
 	var failed uploadError
 	for _, part := range split(spans) {
-		c.link.update(func() { c.link.sending = true })
-		err := c.Client.UploadTraces(ctx, part)
-		c.link.update(func() { c.link.sending = false })
+		err := c.try(timed, part)
+		for err != nil && c.again(ctx, err) {
+			renew()
+			err = c.try(timed, part)
+		}
 		if err != nil {
 			failed.add(err, part)
+			continue
 		}
+		renew() // a server that is slow but takes one part after the other gets all
 	}
 	if failed.errs == nil {
 		return nil
 	}
 	return &failed
+}
+
+// limit returns ctx for as long as a server has to take spans.
+func (c *client) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, c.timeout, errExportTimeout)
+}
+
+// try sends a request.
+func (c *client) try(ctx context.Context, part []*tracepb.ResourceSpans) error {
+	c.link.begin()
+	return c.Client.UploadTraces(ctx, part)
+}
+
+var errExportTimeout = errors.New("the time of OTEL_BSP_EXPORT_TIMEOUT is over")
+
+// again waits and returns true if no server has answered the request that failed
+// with err, or false if one has or ctx has ended.
+func (c *client) again(ctx context.Context, err error) bool {
+	if ctx.Err() != nil || c.link.reached(err) {
+		return false
+	}
+	c.unreached(err)
+	select {
+	case <-time.After(reconnect):
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // set gives r the attribute.
@@ -136,6 +195,7 @@ type link struct {
 	mu          sync.Mutex
 	connections int
 	sending     bool
+	missed      bool      // there was no connection at some time of the latest attempt
 	waiting     time.Time // since when a request has waited for a connection; zero if none does
 }
 
@@ -145,9 +205,30 @@ func (l *link) update(change func()) {
 	change()
 	if l.connections > 0 || !l.sending {
 		l.waiting = time.Time{}
-	} else if l.waiting.IsZero() {
+		return
+	}
+	l.missed = true
+	if l.waiting.IsZero() {
 		l.waiting = time.Now()
 	}
+}
+
+// begin is called before an attempt to send a request.
+func (l *link) begin() { l.update(func() { l.sending, l.missed = true, false }) }
+
+// reached reports whether a server has answered the latest attempt, which
+// failed with err, or has had the time to.
+func (l *link) reached(err error) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.connections == 0:
+		return false
+	case l.missed: // the connection came late, or took the place of one that broke
+		code := status.Code(err)
+		return code != codes.Unavailable && code != codes.DeadlineExceeded
+	}
+	return !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET)
 }
 
 func (l *link) up() bool {
@@ -183,7 +264,7 @@ func (l *link) waited() time.Duration {
 func (l *link) clientTrace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GetConn: func(string) { l.update(func() { l.connections = 0 }) },
-		GotConn: func(httptrace.GotConnInfo) { l.update(func() { l.connections = 1 }) },
+		GotConn: func(httptrace.GotConnInfo) { l.update(func() { l.connections, l.missed = 1, false }) },
 	}
 }
 

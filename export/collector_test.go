@@ -7,8 +7,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,8 +18,11 @@ import (
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/go-openinference/openinference"
@@ -28,11 +33,15 @@ import (
 type collector struct {
 	coltracepb.UnimplementedTraceServiceServer
 
-	// answer, if not nil, decides over a request.
+	// answer, if not nil, decides over a request. Over HTTP its error becomes
+	// the status of the same meaning.
 	answer func(context.Context) (*coltracepb.ExportTraceServiceResponse, error)
 	// status, if not 0, is the answer over HTTP, with a body that repeats the
 	// credentials.
 	status int
+
+	seen atomic.Int64 // requests, taken or not
+	stop func()       // ends the latest server, and its connections
 
 	mu       sync.Mutex
 	requests []request
@@ -47,6 +56,7 @@ type request struct {
 
 // Export takes a request over gRPC.
 func (c *collector) Export(ctx context.Context, req *coltracepb.ExportTraceServiceRequest) (*coltracepb.ExportTraceServiceResponse, error) {
+	c.seen.Add(1)
 	md, _ := metadata.FromIncomingContext(ctx)
 	if c.answer != nil {
 		if resp, err := c.answer(ctx); resp != nil || err != nil {
@@ -59,6 +69,7 @@ func (c *collector) Export(ctx context.Context, req *coltracepb.ExportTraceServi
 
 // ServeHTTP takes a request over HTTP.
 func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.seen.Add(1)
 	if c.status != 0 {
 		http.Error(w, "not with "+r.Header.Get("authorization"), c.status)
 		return
@@ -81,7 +92,39 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	if c.answer != nil {
+		if resp, err := c.answer(r.Context()); resp != nil || err != nil {
+			writeAnswer(w, resp, err)
+			return
+		}
+	}
 	c.take(request{path: r.URL.Path, headers: flatten(r.Header), size: len(data), spans: req.ResourceSpans})
+}
+
+func writeAnswer(w http.ResponseWriter, resp *coltracepb.ExportTraceServiceResponse, err error) {
+	s := status.Convert(err)
+	switch s.Code() {
+	case codes.OK:
+		data, err := proto.Marshal(resp)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/x-protobuf")
+		_, _ = w.Write(data)
+	case codes.Unauthenticated:
+		http.Error(w, s.Message(), http.StatusUnauthorized)
+	case codes.ResourceExhausted:
+		if len(s.Details()) == 0 {
+			http.Error(w, s.Message(), http.StatusRequestEntityTooLarge)
+			return
+		}
+		delay := s.Details()[0].(*errdetails.RetryInfo).RetryDelay.AsDuration()
+		w.Header().Set("Retry-After", strconv.Itoa(int(delay.Seconds())))
+		http.Error(w, s.Message(), http.StatusTooManyRequests)
+	default:
+		http.Error(w, s.Message(), http.StatusInternalServerError)
+	}
 }
 
 func flatten(headers map[string][]string) map[string]string {
@@ -148,19 +191,34 @@ func (c *collector) serveGRPCAt(t *testing.T, addr string, opts ...grpc.ServerOp
 			t.Error(err)
 		}
 	}()
-	t.Cleanup(func() {
+	c.stop = sync.OnceFunc(func() {
 		s.Stop()
 		<-stopped
 	})
+	t.Cleanup(c.stop)
 	return l.Addr().String()
 }
 
 // serveHTTP serves c on a port of its own and returns its address.
 func (c *collector) serveHTTP(t *testing.T) string {
 	t.Helper()
-	s := httptest.NewServer(c)
-	t.Cleanup(s.Close)
-	return s.Listener.Addr().String()
+	return c.serveHTTPAt(t, "127.0.0.1:0")
+}
+
+func (c *collector) serveHTTPAt(t *testing.T, addr string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &httptest.Server{Listener: l, Config: &http.Server{Handler: c}}
+	s.Start()
+	c.stop = sync.OnceFunc(func() {
+		s.CloseClientConnections()
+		s.Close()
+	})
+	t.Cleanup(c.stop)
+	return l.Addr().String()
 }
 
 // unused returns an address that nothing listens on.

@@ -27,22 +27,45 @@
 // batch. OTEL_EXPORTER_OTLP_COMPRESSION, _CERTIFICATE, _CLIENT_CERTIFICATE,
 // _CLIENT_KEY and _TIMEOUT apply.
 //
-// At most 2,048 spans (OTEL_BSP_MAX_QUEUE_SIZE) and 64 MiB wait to be sent.
-// Spans that find the queue full are dropped.
+// At most 2,048 spans (OTEL_BSP_MAX_QUEUE_SIZE) and 64 MiB
+// ([WithMaxQueueBytes]) wait to be sent. Spans that find the queue full are
+// dropped.
+//
+// # When the collector is away
+//
+// No call of the application waits for it or fails. While there is no connection
+// – nothing listens, the name is gone, TLS does not come about, a connection
+// breaks – spans wait in the queue, however long it takes, and are sent when
+// there is one again. A request whose connection broke may have been taken, and
+// is sent twice then.
+//
+// A server that answers, or keeps a connection open and does not, has less time.
+// A batch that it does not take is lost after OTEL_EXPORTER_OTLP_TIMEOUT (10
+// seconds) over gRPC and OTEL_BSP_EXPORT_TIMEOUT (30 seconds) over HTTP, in which
+// a server that says that it is busy is asked again, and at once if it refuses
+// for good: a wrong key, a request that is too large for it.
+//
+// The queue is in memory and ends with the process. Where spans must outlive
+// that, run an OpenTelemetry Collector next to the application, with a
+// sending_queue whose storage is the file_storage extension
+// (https://opentelemetry.io/docs/collector/resiliency/), and send them there.
 //
 // # Errors
 //
-// Nothing is lost in silence. Each failed export is reported once, to the
-// function of [WithErrorHandler] or else to [otel.Handle], with the number of
-// spans lost, the reason and the cure. Dropped spans are reported when dropping
-// begins, and with their number when the queue has drained to half, at the next
-// ForceFlush or at Shutdown. ForceFlush returns the failures since the last
-// ForceFlush, Shutdown returns all of them, like ones added up. No error
-// contains a credential.
+// Nothing is lost in silence. What failed is reported to the function of
+// [WithErrorHandler] or else to [otel.Handle], with the number of spans lost, the
+// reason and the cure: at once the first time, and further failures for the same
+// reason added up, when a batch arrives again, at the next ForceFlush or at
+// Shutdown. Spans that begin to wait for a server are reported too. Dropped
+// spans are reported when dropping begins, and with their number when the queue
+// has drained to half, at the next ForceFlush or at Shutdown. ForceFlush returns
+// the failures since the last ForceFlush, Shutdown returns all of them, like ones
+// added up. No error contains a credential.
 //
 // Shutdown sends what is left for as long as its context allows, or 30 seconds
-// if that has no deadline; it gives up after 3 seconds without a connection.
-// Its context must not be cancelled already: the SDK's provider then returns
+// if that has no deadline. It and ForceFlush give up after 3 seconds without a
+// connection; what ForceFlush leaves is not lost, but waits.
+// Shutdown's context must not be cancelled already: the SDK's provider then returns
 // without sending anything, hence [context.WithoutCancel] above.
 package export
 
@@ -128,13 +151,14 @@ type options struct {
 	project  *string // nil: not given
 	headers  map[string]string
 	handle   func(error)
+	maxBytes int
 	all      bool
 	sampler  sdktrace.Sampler
 	provider []sdktrace.TracerProviderOption
 }
 
 func newOptions(opts []Option) *options {
-	o := &options{headers: make(map[string]string), handle: otel.Handle}
+	o := &options{headers: make(map[string]string), handle: otel.Handle, maxBytes: maxQueued}
 	for _, opt := range opts {
 		opt(o)
 	}
@@ -221,6 +245,22 @@ func WithErrorHandler(handle func(error)) Option {
 	}
 }
 
+// WithMaxQueueBytes bounds the memory that spans take while they wait to be sent
+// or are being sent, by n bytes; their number is bounded by
+// OTEL_BSP_MAX_QUEUE_SIZE. The default, and what 0 or less means, is 64 MiB.
+//
+// What counts is about the size of a span's texts and attributes; encoding them
+// takes some 10 MiB besides. A single span of more than n bytes is sent if no
+// other one waits.
+func WithMaxQueueBytes(n int) Option {
+	return func(o *options) {
+		if n <= 0 {
+			n = maxQueued
+		}
+		o.maxBytes = n
+	}
+}
+
 // WithSampler sets the provider's sampler. The default, and nil, is the one of
 // OTEL_TRACES_SAMPLER, else [sdktrace.AlwaysSample]. [SessionSampler] keeps some
 // conversations, each as a whole.
@@ -265,12 +305,12 @@ func newProcessor(ctx context.Context, b backend, o *options) (sdktrace.SpanProc
 	if err != nil {
 		return nil, err
 	}
-	link := new(link)
-	exporter, err := otlptrace.New(ctx, newClient(d, link))
+	client := newClient(d)
+	exporter, err := otlptrace.New(ctx, client)
 	if err != nil {
 		return nil, d.errorf("connect to", err)
 	}
-	return newSessions(newQueue(d, exporter, link, o.handle), o), nil
+	return newSessions(newQueue(d, exporter, client, o), o), nil
 }
 
 // lookup returns the value of the first of the variables that is not blank,

@@ -47,14 +47,16 @@ func spanCount(n int) string {
 // ledger adds up failures by their reason, of which there are few.
 type ledger []exportError
 
-func (l *ledger) add(f exportError) {
+// add reports whether the reason is a new one.
+func (l *ledger) add(f exportError) bool {
 	for i := range *l {
 		if (*l)[i].reason == f.reason {
 			(*l)[i].spans += f.spans
-			return
+			return false
 		}
 	}
 	*l = append(*l, f)
+	return true
 }
 
 func (l ledger) err() error {

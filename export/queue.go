@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	maxQueued    = 64 << 20         // bytes of spans that wait to be sent
-	flushAt      = 8 << 20          // bytes that are sent without waiting for the batch to fill up
-	patience     = 3 * time.Second  // that Shutdown has without a connection
+	maxQueued    = 64 << 20         // bytes of spans that wait to be sent, by default
+	flushAt      = 8 << 20          // bytes that are sent without waiting for the batch to fill up, at most
+	patience     = 3 * time.Second  // that ForceFlush and Shutdown have without a connection
 	maxShutdown  = 30 * time.Second // that Shutdown has if its context has no deadline
 	perAttribute = 64               // bytes that an attribute takes besides its text
 )
@@ -26,8 +26,8 @@ const (
 // outlet, to see what became of each batch.
 //
 // The batch processor on its own drops spans in silence, hands errors to
-// otel.Handle only, and on Shutdown tries each batch for 10 seconds whether
-// anything listens or not.
+// otel.Handle only, loses what it cannot send at once, and on Shutdown tries
+// each batch for 10 seconds whether anything listens or not.
 type queue struct {
 	destination *destination
 	exporter    sdktrace.SpanExporter
@@ -35,6 +35,7 @@ type queue struct {
 	link        *link
 	handle      func(error)
 	maxSpans    int
+	maxBytes    int
 
 	// life ends when Shutdown gives up, and with it every export.
 	life   context.Context
@@ -52,18 +53,23 @@ type queue struct {
 	dropped  int    // while full
 	failures ledger // all
 	recent   ledger // since the last ForceFlush
+	told     ledger // that the handler knows, since a batch last arrived
+	untold   ledger // that it does not, for reasons that it knows
+	outage   error  // why no server has answered a batch that is still tried
 	last     error  // of the export that was stopped by giveUp
 }
 
-func newQueue(d *destination, exporter sdktrace.SpanExporter, link *link, handle func(error)) *queue {
+func newQueue(d *destination, exporter sdktrace.SpanExporter, c *client, o *options) *queue {
 	q := &queue{
 		destination: d,
 		exporter:    exporter,
-		link:        link,
-		handle:      handle,
+		link:        c.link,
+		handle:      o.handle,
+		maxBytes:    o.maxBytes,
 		flushing:    make(chan struct{}, 1),
 	}
 	q.life, q.giveUp = context.WithCancelCause(context.Background())
+	c.unreached = q.unreached
 	q.batches = sdktrace.NewBatchSpanProcessor(outlet{q}, func(o *sdktrace.BatchSpanProcessorOptions) {
 		// The SDK takes what the variables say, and panics if that is negative.
 		if o.MaxQueueSize <= 0 {
@@ -72,8 +78,13 @@ func newQueue(d *destination, exporter sdktrace.SpanExporter, link *link, handle
 		if o.MaxExportBatchSize <= 0 {
 			o.MaxExportBatchSize = min(sdktrace.DefaultMaxExportBatchSize, o.MaxQueueSize)
 		}
+		if o.ExportTimeout <= 0 {
+			o.ExportTimeout = sdktrace.DefaultExportTimeout * time.Millisecond
+		}
 		q.maxSpans = o.MaxQueueSize
 		o.MaxQueueSize++ // for a flush
+		// The client's, which does not count the time without a server.
+		c.timeout, o.ExportTimeout = o.ExportTimeout, 0
 	})
 	return q
 }
@@ -111,10 +122,10 @@ func (q *queue) reserve(bytes int) (queued, early, dropping bool) {
 	switch {
 	case q.shutdown:
 		return false, false, false
-	case q.spans < q.maxSpans && (q.bytes+bytes <= maxQueued || q.spans == 0):
+	case q.spans < q.maxSpans && (q.bytes+bytes <= q.maxBytes || q.spans == 0):
 		q.spans++
 		q.bytes += bytes
-		return true, q.bytes >= flushAt, false
+		return true, q.bytes >= min(flushAt, q.maxBytes/8), false
 	default:
 		dropping = !q.full
 		q.full = true
@@ -124,17 +135,19 @@ func (q *queue) reserve(bytes int) (queued, early, dropping bool) {
 }
 
 func (q *queue) fullReason() string {
-	return fmt.Sprintf("the queue for %s is full (%s, OTEL_BSP_MAX_QUEUE_SIZE, or %d MiB)",
-		q.destination, spanCount(q.maxSpans), maxQueued>>20)
+	return fmt.Sprintf("the queue for %s is full (%s, OTEL_BSP_MAX_QUEUE_SIZE, or %.3g MiB, export.WithMaxQueueBytes)",
+		q.destination, spanCount(q.maxSpans), float64(q.maxBytes)/(1<<20))
 }
 
 // ForceFlush sends what is queued and returns the failures since the last call.
-// When ctx ends it returns, and sending goes on.
+// When ctx ends or there is no connection it returns, and sending goes on.
 func (q *queue) ForceFlush(ctx context.Context) error {
+	ctx, cancel := q.untilDown(ctx)
+	defer cancel()
 	select {
 	case q.flushing <- struct{}{}:
 	case <-ctx.Done():
-		return q.destination.errorf("flush to", ctx.Err())
+		return q.unflushed(ctx)
 	}
 	done := make(chan struct{})
 	go func() {
@@ -144,14 +157,35 @@ func (q *queue) ForceFlush(ctx context.Context) error {
 	select {
 	case <-done:
 	case <-ctx.Done():
-		return q.destination.errorf("flush to", ctx.Err())
+		return q.unflushed(ctx)
 	}
 	q.reportDropped()
+	q.reportRepeated()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	err := q.recent.err()
 	q.recent = nil
 	return err
+}
+
+// unflushed is the error of a ForceFlush whose ctx has ended.
+func (q *queue) unflushed(ctx context.Context) error {
+	if context.Cause(ctx) == errUnconnected {
+		return q.destination.explain(errUnconnected, 0, false)
+	}
+	return q.destination.errorf("flush to", ctx.Err())
+}
+
+// untilDown returns a context that ends with ctx or, because of errUnconnected,
+// when there is no connection.
+func (q *queue) untilDown(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		if q.link.awaitDown(ctx) {
+			cancel(errUnconnected)
+		}
+	}()
+	return ctx, func() { cancel(nil) }
 }
 
 // flush sends what is queued. The caller has put a value into flushing, and ctx
@@ -177,14 +211,8 @@ func (q *queue) Shutdown(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, maxShutdown)
 		defer cancel()
 	}
-
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		if q.link.awaitDown(ctx) {
-			cancel(errUnconnected)
-		}
-	}()
+	ctx, cancel := q.untilDown(ctx)
+	defer cancel()
 
 	stopped := make(chan error, 1)
 	go func() { stopped <- q.batches.Shutdown(context.WithoutCancel(ctx)) }()
@@ -198,11 +226,12 @@ func (q *queue) Shutdown(ctx context.Context) error {
 
 	q.reportDropped()
 	q.mu.Lock()
-	lost, last := q.spans, q.last
+	lost, outage, last := q.spans, q.outage, q.last
 	q.mu.Unlock()
 	if lost > 0 {
-		q.report(q.left(lost, last, context.Cause(ctx)))
+		q.report(q.left(lost, outage, last, context.Cause(ctx)))
 	}
+	q.reportRepeated()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return errors.Join(q.failures.err(), err)
@@ -210,8 +239,10 @@ func (q *queue) Shutdown(ctx context.Context) error {
 
 // left explains why spans were left when Shutdown was done. Last is the error
 // of the export that it stopped, and cause what made it stop.
-func (q *queue) left(spans int, last, cause error) exportError {
+func (q *queue) left(spans int, outage, last, cause error) exportError {
 	switch {
+	case outage != nil && !q.link.up():
+		return q.destination.explain(outage, spans, false)
 	case status.Code(last) == codes.Unavailable: // tried before Shutdown stopped it
 		return q.destination.explain(last, spans, q.link.up())
 	case cause == nil:
@@ -228,13 +259,48 @@ func (q *queue) left(spans int, last, cause error) exportError {
 
 var errUnconnected = fmt.Errorf("no connection within %v", patience)
 
-// report hands f to the handler and keeps it for ForceFlush and Shutdown.
+// report keeps f for ForceFlush and Shutdown and hands it to the handler, unless
+// that knows the reason already.
 func (q *queue) report(f exportError) {
 	q.mu.Lock()
 	q.failures.add(f)
 	q.recent.add(f)
+	isNew := q.told.add(f)
+	if !isNew {
+		q.untold.add(f)
+	}
 	q.mu.Unlock()
-	q.handle(f)
+	if isNew {
+		q.handle(f)
+	}
+}
+
+// reportRepeated hands what was kept from the handler to it, added up, and
+// forgets what it knows.
+func (q *queue) reportRepeated() {
+	q.mu.Lock()
+	untold := q.untold
+	q.told, q.untold = nil, nil
+	q.mu.Unlock()
+	for _, f := range untold {
+		q.handle(f)
+	}
+}
+
+// unreached tells the handler, once, that spans wait because of err.
+func (q *queue) unreached(err error) {
+	up := q.link.up()
+	f := q.destination.explain(err, 0, up)
+	f.reason += "; spans wait for it"
+	q.mu.Lock()
+	over := q.outage != nil && up
+	q.outage = err
+	// Shutdown will soon know whether they are lost.
+	isNew := !over && !q.shutdown && q.told.add(f)
+	q.mu.Unlock()
+	if isNew {
+		q.handle(f)
+	}
 }
 
 // reportDropped reports how many spans have been dropped since the queue became
@@ -293,11 +359,14 @@ func (q *queue) settle(spans []sdktrace.ReadOnlySpan, err error) {
 	}
 	q.spans -= len(spans)
 	q.bytes -= bytes
-	drained := q.full && q.spans <= q.maxSpans/2 && q.bytes <= maxQueued/2
+	q.outage = nil
+	drained := q.full && q.spans <= q.maxSpans/2 && q.bytes <= q.maxBytes/2
 	q.mu.Unlock()
 
 	if err != nil {
 		q.report(q.destination.explain(err, lost, q.link.up()))
+	} else {
+		q.reportRepeated()
 	}
 	if drained {
 		q.reportDropped()

@@ -159,37 +159,26 @@ func TestForceFlushSends(t *testing.T) {
 }
 
 func TestShutdownWithNothingListening(t *testing.T) {
+	export.ClearVariables(t)
 	tests := []struct {
 		name     string
-		new      func(context.Context, ...export.Option) (*sdktrace.TracerProvider, error)
 		endpoint func(addr string) string
-		want     string
 	}{
 		{
 			name:     "gRPC",
-			new:      export.Phoenix,
 			endpoint: func(addr string) string { return addr },
-			want:     "no Phoenix at %s; start it with `phoenix serve`; 2 spans lost: ",
 		},
 		{
 			name:     "HTTP",
-			new:      export.Phoenix,
 			endpoint: func(addr string) string { return "http://" + addr + "/v1/traces" },
-			want:     "no Phoenix at %s; start it with `phoenix serve`; 2 spans lost: ",
-		},
-		{
-			name:     "Arize",
-			new:      export.Arize,
-			endpoint: func(addr string) string { return "http://" + addr + "/v1/traces" },
-			want:     "no Arize at %s; check the network and ARIZE_COLLECTOR_ENDPOINT or export.WithEndpoint; 2 spans lost: ",
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			export.ClearVariables(t)
+			t.Parallel()
 			endpoint := tt.endpoint(unused(t))
 			var errs handled
-			tp, err := tt.new(t.Context(), export.WithEndpoint(endpoint), errs.option(), export.WithAPIKey(key), export.WithSpaceID("space-1"))
+			tp, err := export.Phoenix(t.Context(), export.WithEndpoint(endpoint), errs.option())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -197,7 +186,7 @@ func TestShutdownWithNothingListening(t *testing.T) {
 			record(tp, "turn")
 			// As documented: no deadline. The SDK's own way is 10 seconds and nil.
 			err = tp.Shutdown(context.WithoutCancel(withinHang(t)))
-			wantError(t, err, fmt.Sprintf(tt.want, endpoint), "connection refused")
+			wantError(t, err, "no Phoenix at "+endpoint+"; start it with `phoenix serve`; 2 spans lost: ", "connection refused")
 			if got := errs.all(); len(got) != 1 {
 				t.Errorf("got %v handled, want one error", got)
 			}
@@ -377,19 +366,20 @@ func TestFullQueue(t *testing.T) {
 	tests := []struct {
 		name  string
 		queue string // OTEL_BSP_MAX_QUEUE_SIZE
+		opts  []export.Option
 		attrs []attribute.KeyValue
 		spans int
 		taken int
 		want  string
 	}{
-		{name: "spans", queue: "4", spans: 10, taken: 4, want: "(4 spans, OTEL_BSP_MAX_QUEUE_SIZE, or 64 MiB)"},
+		{name: "spans", queue: "4", spans: 10, taken: 4, want: "(4 spans, OTEL_BSP_MAX_QUEUE_SIZE, or 64 MiB, export.WithMaxQueueBytes)"},
 		{name: "one span", queue: "1", spans: 2, taken: 1, want: "(1 span, "},
 		{
 			name:  "bytes",
 			attrs: []attribute.KeyValue{attribute.String("input.value", strings.Repeat("x", 10<<20))},
 			spans: 8,
 			taken: 6,
-			want:  "(2048 spans, OTEL_BSP_MAX_QUEUE_SIZE, or 64 MiB)",
+			want:  "(2048 spans, OTEL_BSP_MAX_QUEUE_SIZE, or 64 MiB, export.WithMaxQueueBytes)",
 		},
 		{
 			name:  "one span of too many bytes",
@@ -398,6 +388,22 @@ func TestFullQueue(t *testing.T) {
 			taken: 1,
 			want:  "64 MiB",
 		},
+		{
+			name:  "bytes of the option",
+			opts:  []export.Option{export.WithMaxQueueBytes(3 << 19)},
+			attrs: []attribute.KeyValue{attribute.String("input.value", strings.Repeat("x", 1<<19))},
+			spans: 8,
+			taken: 2,
+			want:  "or 1.5 MiB, export.WithMaxQueueBytes)",
+		},
+		{
+			name:  "bytes of an option without effect",
+			opts:  []export.Option{export.WithMaxQueueBytes(-1)},
+			attrs: []attribute.KeyValue{attribute.String("input.value", strings.Repeat("x", 10<<20))},
+			spans: 8,
+			taken: 6,
+			want:  "or 64 MiB, export.WithMaxQueueBytes)",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -405,7 +411,7 @@ func TestFullQueue(t *testing.T) {
 			t.Setenv("OTEL_BSP_MAX_QUEUE_SIZE", tt.queue)
 			c, release := stuckCollector(t)
 			var errs handled
-			tp, err := export.Phoenix(t.Context(), export.WithEndpoint(c.serveGRPC(t)), errs.option())
+			tp, err := export.Phoenix(t.Context(), append(tt.opts, export.WithEndpoint(c.serveGRPC(t)), errs.option())...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -550,6 +556,7 @@ func TestShutdownFreesWhatIsLost(t *testing.T) {
 
 func heap() int64 {
 	runtime.GC()
+	runtime.GC() // for pools
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
