@@ -66,12 +66,13 @@ func (f *usageFilter) filter(p []byte) {
 		}
 		f.line = append(f.line, p[:n]...)
 		p = p[n:]
-		if f.long || len(f.line) > maxUsage {
+		switch {
+		case f.long || len(f.line) > maxUsage:
 			f.long, f.dropped = !complete, false
-		} else if complete {
+		case complete:
 			line := bytes.TrimSpace(f.line)
 			f.dropped = isUsageChunk(line) || f.dropped && len(line) == 0
-		} else {
+		default:
 			return
 		}
 		if !f.dropped {
