@@ -500,7 +500,7 @@ func TestInterleavedSessions(t *testing.T) {
 		inParallel(func(i int) {
 			id := fmt.Sprint("chat-", i)
 			ctx, _ := other.Start(openinference.WithSession(context.Background(), id), "GET") // never ends
-			contexts[i], turns[i] = tracer.Start(ctx, id+" below ", openinference.KindChain) 
+			contexts[i], turns[i] = tracer.Start(ctx, id+" below ", openinference.KindChain)
 		})
 		inParallel(func(i int) {
 			ctx, query := other.Start(contexts[i], "SELECT")
