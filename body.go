@@ -117,6 +117,9 @@ func (c *call) saw(p []byte, err error) (bool, ending) {
 		return false, ending{}
 	case err != io.EOF:
 		return true, ending{err: err}
+	case c.stream == nil && c.endpoint.stream != nil && !c.failed() && len(c.reply) == 0 && isEventStream(c.contentType):
+		c.stream = &stream{fold: c.endpoint.stream()} // without events
+		fallthrough
 	case c.stream != nil:
 		err = c.stream.finish()
 		return true, ending{err: err, whole: err == nil}

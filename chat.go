@@ -152,6 +152,7 @@ func (m *messages) chat(v value) (text string, user bool) {
 	if audio.isObject() {
 		m.setPart(MessageContentTypeKey, typeAudio)
 		m.setPart(partAudioTranscript, audio.get("transcript").str())
+		m.setPart(MessageContentTextKey, audio.get("transcript").str()) // which Phoenix shows, but not the other
 		m.parts++
 	}
 	text = cmp.Or(text, refusal.str(), audio.get("transcript").str())

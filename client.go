@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -238,25 +239,37 @@ func resends(h http.Header) []attribute.KeyValue {
 }
 
 // secrets are what must not get into a span, even if the server repeats it in an error.
-type secrets [4]string
+type secrets struct {
+	keys [3]string
+	url  *url.URL
+}
 
-// shortestSecret is shorter than any key, and longer than what stands in the place of one
-// for servers that take none.
+// shortestSecret is shorter than any key, and longer than most of what stands in the place
+// of one for servers that take none.
 const shortestSecret = 16
 
 func secretsOf(req *http.Request) secrets {
-	s := secrets{req.Header.Get("Authorization"), req.Header.Get("Api-Key"), req.Header.Get("X-Api-Key"), req.URL.RawQuery}
-	if _, token, ok := strings.Cut(s[0], " "); ok { // behind Bearer
-		s[0] = token
+	s := secrets{[...]string{req.Header.Get("Authorization"), req.Header.Get("Api-Key"), req.Header.Get("X-Api-Key")}, req.URL}
+	if _, token, ok := strings.Cut(s.keys[0], " "); ok { // behind Bearer
+		s.keys[0] = token
 	}
 	return s
 }
 
 // redact returns text without the secrets.
 func (s *secrets) redact(text string) string {
-	for _, secret := range s {
+	hidden := s.keys[:]
+	if password, ok := s.url.User.Password(); ok {
+		hidden = append(hidden, password)
+	}
+	for name, values := range s.url.Query() {
+		if name != "api-version" {
+			hidden = append(hidden, values...)
+		}
+	}
+	for _, secret := range hidden {
 		if len(secret) >= shortestSecret {
-			text = strings.ReplaceAll(text, secret, Redacted)
+			text = strings.NewReplacer(secret, Redacted, url.QueryEscape(secret), Redacted).Replace(text)
 		}
 	}
 	return text

@@ -9,9 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -284,84 +282,6 @@ func TestStreamFailures(t *testing.T) {
 			}
 			wantException(t, span, tt.kind, err.Error())
 			wantAttrs(t, span, map[attribute.Key]string{openinference.OutputValueKey: tt.output})
-		})
-	}
-}
-
-// TestStreamEnds goes through the ways in which a stream can be over.
-func TestStreamEnds(t *testing.T) {
-	endless := func(w http.ResponseWriter, r *http.Request) {
-		mocks.Stream(`{"choices":[{"index":0,"delta":{"content":"Clou"}}]}`)(w, r)
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
-	}
-	recv := func(t *testing.T, stream *openai.ChatCompletionStream) {
-		t.Helper()
-		if _, err := stream.Recv(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	tests := []struct {
-		name  string
-		reply http.HandlerFunc
-		end   func(t *testing.T, stream *openai.ChatCompletionStream, cancel func())
-		want  codes.Code
-	}{
-		{"closed early", endless, func(t *testing.T, s *openai.ChatCompletionStream, _ func()) { recv(t, s); s.Close() }, codes.Unset},
-		{"closed twice", endless, func(t *testing.T, s *openai.ChatCompletionStream, _ func()) { recv(t, s); s.Close(); s.Close() }, codes.Unset},
-		{"cancelled, nobody reads", endless, func(t *testing.T, s *openai.ChatCompletionStream, cancel func()) { recv(t, s); cancel() }, codes.Error},
-		{"dropped", endless, func(t *testing.T, s *openai.ChatCompletionStream, _ func()) { recv(t, s) }, codes.Unset},
-		{"end of file without [DONE]", mocks.Stream(`{"choices":[{"index":0,"delta":{"content":"Clou"}}]}`),
-			func(_ *testing.T, s *openai.ChatCompletionStream, _ func()) {
-				for err := error(nil); err == nil; {
-					_, err = s.Recv()
-				}
-			}, codes.Ok},
-		{"[DONE], the server holds the connection", func(w http.ResponseWriter, r *http.Request) {
-			mocks.Stream(`{"choices":[{"index":0,"delta":{"content":"Clou"}}]}`, "[DONE]")(w, r)
-			w.(http.Flusher).Flush()
-			<-r.Context().Done()
-		}, func(t *testing.T, s *openai.ChatCompletionStream, _ func()) {
-			recv(t, s)
-			if _, err := s.Recv(); err != io.EOF {
-				t.Errorf("got %v, want EOF", err)
-			}
-		}, codes.Ok},
-		{"the connection breaks", mocks.HangUp(mocks.ChatStream("Clou", "dy"), 700),
-			func(_ *testing.T, s *openai.ChatCompletionStream, _ func()) {
-				for err := error(nil); err == nil; {
-					_, err = s.Recv()
-				}
-			}, codes.Error},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			r := newRecorder()
-			client, _ := newClient(t, r, nil, tt.reply)
-			ctx := context.Background()
-			cancel := func() {}
-			if strings.HasPrefix(tt.name, "cancelled") {
-				ctx, cancel = context.WithCancel(ctx)
-			}
-			defer cancel()
-			func() {
-				stream, err := client.CreateChatCompletionStream(ctx, chatRequest("hi"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				tt.end(t, stream, cancel)
-			}()
-			if tt.name == "dropped" {
-				// net/http keeps the connection, and go-openai nothing: a garbage
-				// collection finds the body.
-				runtime.GC()
-				runtime.GC()
-			}
-			span := r.await(t, 1)[0]
-			if got := span.Status().Code; got != tt.want {
-				t.Errorf("got status %v (%s), want %v", got, span.Status().Description, tt.want)
-			}
-			wantAttrs(t, span, map[attribute.Key]string{openinference.OutputValueKey: "Clou"})
 		})
 	}
 }
@@ -763,78 +683,11 @@ func TestStreamUsageKeepsAllOtherBytes(t *testing.T) {
 	}
 }
 
-// TestManyGoroutines shares one client between many conversations at once.
-func TestManyGoroutines(t *testing.T) {
-	r := newRecorder()
-	client, _ := newClient(t, r, nil, func(w http.ResponseWriter, req *http.Request) {
-		var body openai.ChatCompletionRequest
-		json.NewDecoder(req.Body).Decode(&body)
-		req.Body = io.NopCloser(bytes.NewReader(must(json.Marshal(body))))
-		mocks.Chat("re: "+body.Messages[0].Content)(w, req)
-	})
-	const n = 300
-	var wg sync.WaitGroup
-	for i := range n {
-		wg.Go(func() {
-			id := fmt.Sprint("s", i)
-			ctx := openinference.WithSession(context.Background(), id)
-			if i%2 == 0 {
-				if _, err := client.CreateChatCompletion(ctx, chatRequest(id)); err != nil {
-					t.Error(err)
-				}
-				return
-			}
-			stream, err := client.CreateChatCompletionStream(ctx, chatRequest(id))
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer stream.Close()
-			for err == nil {
-				_, err = stream.Recv()
-			}
-			if err != io.EOF {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	spans := r.Ended()
-	if len(spans) != n {
-		t.Fatalf("got %d spans, want %d", len(spans), n)
-	}
-	for _, span := range spans {
-		id := attr(span, openinference.SessionIDKey)
-		wantAttrs(t, span, map[attribute.Key]string{
-			openinference.InputValueKey:  id,
-			openinference.OutputValueKey: "re: " + id,
-		})
-	}
-}
-
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
 	}
 	return v
-}
-
-func TestCloseRacesRead(t *testing.T) {
-	r := newRecorder()
-	client, _ := newClient(t, r, nil, mocks.ChatStream(strings.Split(strings.Repeat("word ", 200), " ")...))
-	for range 50 {
-		stream, err := client.CreateChatCompletionStream(context.Background(), chatRequest("hi"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		go stream.Close()
-		for err == nil {
-			_, err = stream.Recv()
-		}
-	}
-	if got := len(r.await(t, 50)); got != 50 {
-		t.Errorf("got %d spans, want 50", got)
-	}
 }
 
 func TestCloseIdleConnections(t *testing.T) {

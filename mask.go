@@ -24,7 +24,8 @@ const Redacted = "__REDACTED__"
 // response in output.value as it is: to keep the text itself out of a span, set
 // HideInputs and HideOutputs.
 //
-// Values set by [WithAttributes] and its kin are never hidden.
+// Values set by [WithAttributes] and its kin are never hidden, and neither is the text of
+// errors. docs/privacy.md says for each kind of content where it is and what hides it.
 type TraceConfig struct {
 	// HideInputs hides input.value, and with it all messages, prompts, tools,
 	// images and texts of a request. Variable: OPENINFERENCE_HIDE_INPUTS.

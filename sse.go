@@ -141,7 +141,7 @@ func beginsStream(contentType string, b []byte) bool {
 	if len(b) == 0 || b[0] == '{' || b[0] == '[' {
 		return false
 	}
-	if strings.HasPrefix(strings.ToLower(contentType), "text/event-stream") {
+	if isEventStream(contentType) {
 		return true
 	}
 	for _, field := range []string{"data:", "event:", "id:", "retry:", ":"} {
@@ -150,6 +150,10 @@ func beginsStream(contentType string, b []byte) bool {
 		}
 	}
 	return false
+}
+
+func isEventStream(contentType string) bool {
+	return strings.HasPrefix(strings.ToLower(contentType), "text/event-stream")
 }
 
 // lines splits bytes into lines that end in LF, CR or both. It leaves out those that are

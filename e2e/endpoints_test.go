@@ -114,6 +114,18 @@ func TestEndpoints(t *testing.T) {
 			},
 		},
 		{
+			"chat that is answered by voice", mocks.JSON(http.StatusOK, `{"model":"gpt-4o-audio-preview","choices":[{"index":0,"finish_reason":"stop",`+
+				`"message":{"role":"assistant","content":null,"audio":{"id":"audio_1","data":"UklGRg==","transcript":"A gull."}}}]}`),
+			func(ctx context.Context, c *openai.Client) error {
+				_, err := c.CreateChatCompletion(ctx, ask("Which bird cries like that?"))
+				return err
+			},
+			"ChatCompletion", "LLM", map[string]any{
+				"output.value": "A gull.",
+				"llm.output_messages.0.message.contents.0.message_content.text": "A gull.",
+			},
+		},
+		{
 			"response", mocks.Response("A gull."),
 			func(ctx context.Context, c *openai.Client) error {
 				_, err := c.CreateResponse(ctx, withImage)
