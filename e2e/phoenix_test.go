@@ -201,10 +201,10 @@ func (p *phoenix) call(t testing.TB, method, path string, body []byte, reply any
 	}
 }
 
-// eventually asks every 100 ms, for up to 10 s, until the answer is yes: Phoenix
-// stores spans shortly after it has accepted them.
+// eventually asks every 100 ms, for up to 2 minutes, until the answer is yes: Phoenix
+// stores spans after it has accepted them, on a busy machine some 50 of them per second.
 func eventually(ok func() bool) bool {
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		if ok() {
 			return true
 		}
