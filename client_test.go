@@ -642,18 +642,28 @@ func TestStreamUsage(t *testing.T) {
 			t.Errorf("the request was changed: %s", body)
 		}
 	})
-	t.Run("explicit false", func(t *testing.T) {
-		const sent = `{"model":"m","stream":true,"stream_options":{"include_usage":false}}`
-		var got []byte
-		transport := openinference.NewTransport(roundTripperFunc(func(req *http.Request) (*http.Response, error) {
-			got, _ = io.ReadAll(req.Body)
-			return nil, errors.New("enough")
-		}), append(with, openinference.WithTracerProvider(newRecorder().provider))...)
-		req, _ := http.NewRequest(http.MethodPost, "http://localhost/v1/chat/completions", strings.NewReader(sent))
-		if _, err := transport.RoundTrip(req); err == nil || string(got) != sent {
-			t.Errorf("got %s (%v), want %s", got, err, sent)
-		}
-	})
+	for name, test := range map[string]struct{ sent, want string }{
+		"explicit false": {`{"stream":true,"stream_options":{"include_usage":false}}`, `{"stream":true,"stream_options":{"include_usage":false}}`},
+		"not JSON":       {`{"stream":true,"messages":[}`, `{"stream":true,"messages":[}`},
+		"unset":          {`{"stream":true,"n":1}`, `{"stream": true, "n": 1, "stream_options": {"include_usage": true}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []byte
+			transport := openinference.NewTransport(roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+				got, _ = io.ReadAll(req.Body)
+				return nil, errors.Join(errors.New("enough"), req.Body.Close())
+			}), append(with, openinference.WithTracerProvider(newRecorder().provider))...)
+			body := &scripted{pieces: [][]byte{[]byte(test.sent)}, end: io.EOF}
+			req, _ := http.NewRequest(http.MethodPost, "http://localhost/v1/chat/completions", body)
+			req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(test.sent)), nil }
+			if _, err := transport.RoundTrip(req); err == nil || string(got) != test.want {
+				t.Errorf("got %s (%v), want %s", got, err, test.want)
+			}
+			if body.closed != 1 {
+				t.Errorf("the body was closed %d times, want once", body.closed)
+			}
+		})
+	}
 }
 
 // TestStreamUsageKeepsAllOtherBytes compares what passes the filter byte by byte, in

@@ -67,11 +67,34 @@ func echo(t *testing.T) http.Handler {
 	})
 }
 
-// newDirectClient returns a traced client of echo.
-func newDirectClient(t *testing.T, opts ...openinference.Option) *openai.Client {
+// directClient is a client of echo, traced on the way of go-openai and on that of others.
+type directClient struct {
+	*openai.Client
+	http *http.Client
+}
+
+func newDirectClient(t *testing.T, opts ...openinference.Option) directClient {
 	config := openai.DefaultConfig("sk-direct")
 	config.HTTPClient = &http.Client{Transport: direct{echo(t)}}
-	return openinference.NewClientWithConfig(config, opts...)
+	return directClient{
+		openinference.NewClientWithConfig(config, opts...),
+		&http.Client{Transport: openinference.NewTransport(direct{echo(t)}, opts...)},
+	}
+}
+
+// post sends a request that not all versions of go-openai have.
+func (c directClient) post(ctx context.Context, path, body string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://api.openai.com"+path, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return err
 }
 
 // drain reads a stream to its end.
@@ -95,54 +118,53 @@ func drain[T any](stream interface {
 // endpointCalls are calls of each kind about a session, by the names of their spans.
 var endpointCalls = []struct {
 	span string
-	call func(ctx context.Context, c *openai.Client, session string) error
+	call func(ctx context.Context, c directClient, session string) error
 }{
-	{"ChatCompletion", func(ctx context.Context, c *openai.Client, session string) error {
+	{"ChatCompletion", func(ctx context.Context, c directClient, session string) error {
 		_, err := c.CreateChatCompletion(ctx, chatRequest(session))
 		return err
 	}},
-	{"ChatCompletion", func(ctx context.Context, c *openai.Client, session string) error {
+	{"ChatCompletion", func(ctx context.Context, c directClient, session string) error {
 		return drain[openai.ChatCompletionStreamResponse](c.CreateChatCompletionStream(ctx, chatRequest(session)))
 	}},
-	{"Completion", func(ctx context.Context, c *openai.Client, session string) error {
+	{"Completion", func(ctx context.Context, c directClient, session string) error {
 		_, err := c.CreateCompletion(ctx, openai.CompletionRequest{Model: openai.GPT3Dot5TurboInstruct, Prompt: session})
 		return err
 	}},
-	{"Completion", func(ctx context.Context, c *openai.Client, session string) error {
+	{"Completion", func(ctx context.Context, c directClient, session string) error {
 		return drain[openai.CompletionResponse](c.CreateCompletionStream(ctx, openai.CompletionRequest{Model: openai.GPT3Dot5TurboInstruct, Prompt: session}))
 	}},
-	{"Response", func(ctx context.Context, c *openai.Client, session string) error {
-		_, err := c.CreateResponse(ctx, openai.CreateResponseRequest{Model: openai.GPT4oMini, Input: session})
-		return err
+	{"Response", func(ctx context.Context, c directClient, session string) error {
+		return c.post(ctx, "/v1/responses", `{"input":"`+session+`"}`)
 	}},
-	{"Response", func(ctx context.Context, c *openai.Client, session string) error {
-		return drain[openai.ResponseStreamEvent](c.CreateResponseStream(ctx, openai.CreateResponseRequest{Model: openai.GPT4oMini, Input: session}))
+	{"Response", func(ctx context.Context, c directClient, session string) error {
+		return c.post(ctx, "/v1/responses", `{"stream":true,"input":"`+session+`"}`)
 	}},
-	{"CreateEmbeddings", func(ctx context.Context, c *openai.Client, session string) error {
+	{"CreateEmbeddings", func(ctx context.Context, c directClient, session string) error {
 		_, err := c.CreateEmbeddings(ctx, openai.EmbeddingRequest{Model: openai.SmallEmbedding3, Input: session})
 		return err
 	}},
-	{"ImagesResponse", func(ctx context.Context, c *openai.Client, session string) error {
+	{"ImagesResponse", func(ctx context.Context, c directClient, session string) error {
 		_, err := c.CreateImage(ctx, openai.ImageRequest{Prompt: session})
 		return err
 	}},
-	{"ImagesResponse", func(ctx context.Context, c *openai.Client, session string) error {
+	{"ImagesResponse", func(ctx context.Context, c directClient, session string) error {
 		_, err := c.CreateEditImage(ctx, openai.ImageEditRequest{Image: bytes.NewReader(png), Prompt: session})
 		return err
 	}},
-	{"ImagesResponse", func(ctx context.Context, c *openai.Client, session string) error {
+	{"ImagesResponse", func(ctx context.Context, c directClient, session string) error {
 		_, err := c.CreateVariImage(ctx, openai.ImageVariRequest{Image: bytes.NewReader(png), Size: session})
 		return err
 	}},
-	{"Transcription", func(ctx context.Context, c *openai.Client, session string) error {
+	{"Transcription", func(ctx context.Context, c directClient, session string) error {
 		_, err := c.CreateTranscription(ctx, openai.AudioRequest{Model: openai.Whisper1, FilePath: "a.wav", Reader: strings.NewReader("RIFF"), Prompt: session})
 		return err
 	}},
-	{"Translation", func(ctx context.Context, c *openai.Client, session string) error {
+	{"Translation", func(ctx context.Context, c directClient, session string) error {
 		_, err := c.CreateTranslation(ctx, openai.AudioRequest{Model: openai.Whisper1, FilePath: "a.wav", Reader: strings.NewReader("RIFF"), Prompt: session})
 		return err
 	}},
-	{"Speech", func(ctx context.Context, c *openai.Client, session string) error {
+	{"Speech", func(ctx context.Context, c directClient, session string) error {
 		speech, err := c.CreateSpeech(ctx, openai.CreateSpeechRequest{Model: openai.TTSModel1, Input: session, Voice: openai.VoiceAlloy})
 		if err != nil {
 			return err
@@ -151,7 +173,7 @@ var endpointCalls = []struct {
 		_, err = io.Copy(io.Discard, speech)
 		return err
 	}},
-	{"ModerationCreateResponse", func(ctx context.Context, c *openai.Client, session string) error {
+	{"ModerationCreateResponse", func(ctx context.Context, c directClient, session string) error {
 		_, err := c.Moderations(ctx, openai.ModerationRequest{Input: session})
 		return err
 	}},
@@ -225,7 +247,7 @@ func TestInterleavedSessions(t *testing.T) {
 		}
 		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(reply))}, err
 	})
-	client := openinference.NewClientWithConfig(config, openinference.WithTracerProvider(r.provider))
+	client := directClient{Client: openinference.NewClientWithConfig(config, openinference.WithTracerProvider(r.provider))}
 	contexts := make([]context.Context, sessions)
 	for i := range contexts {
 		contexts[i] = openinference.WithSession(context.Background(), fmt.Sprint("session-", i))
@@ -296,7 +318,7 @@ func TestProviderChangesUnderLoad(t *testing.T) {
 		})
 	}
 	for range 100 {
-		ask(t, context.Background(), client, "hi") // so that each provider has something to do
+		ask(t, context.Background(), client.Client, "hi") // so that each provider has something to do
 		change()
 	}
 	close(stop)

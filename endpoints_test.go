@@ -224,12 +224,10 @@ func TestEndpoints(t *testing.T) {
 			func(c *openai.Client) (any, error) {
 				request := recording()
 				request.TimestampGranularities = []openai.TranscriptionTimestampGranularity{openai.TranscriptionTimestampGranularityWord}
-				request.ChunkingStrategy = openai.TranscriptionChunkingStrategy{Type: "server_vad", Threshold: 0.5}
 				return c.CreateTranscription(ctx, request)
 			},
 			"Transcription", map[attribute.Key]string{
-				openinference.InputValueKey: `{"model": "whisper-1", "prompt": "Gulls.", "temperature": 0.50, "timestamp_granularities": ["word"], ` +
-					`"chunking_strategy": {"type":"server_vad","threshold":0.5}}`,
+				openinference.InputValueKey:     `{"model": "whisper-1", "prompt": "Gulls.", "temperature": 0.50, "timestamp_granularities": ["word"]}`,
 				openinference.InputMIMETypeKey:  "application/json",
 				openinference.OutputValueKey:    "Ahoy there.",
 				openinference.OutputMIMETypeKey: "text/plain",
@@ -352,6 +350,7 @@ func TestFormIsRecordedAsJSON(t *testing.T) {
 	}{
 		{"types", form("n", "2", "temperature", "0.50", "stream", "true", "size", "1x1", "prompt", "1984", "user", "42", "x", "null", "y", `"q"`),
 			`{"n": 2, "temperature": 0.50, "stream": true, "size": "1x1", "prompt": "1984", "user": "42", "x": "null", "y": "\"q\""}`, nil},
+		{"an object", form("chunking_strategy", `{"type":"server_vad","threshold":0.5}`), `{"chunking_strategy": {"type":"server_vad","threshold":0.5}}`, nil},
 		{"lists", form("include[]", "logprobs", "tag", "a", "n", "1", "tag", "b"), `{"include": ["logprobs"], "tag": ["a", "b"], "n": 1}`, nil},
 		{"images", form("image[]/a.png", string(png), "image[]/empty.png", "", "image[]/b.gif", "GIF89a", "mask/m.png", string(png), "file/x.png", string(png), "image", "https://example.com/a.png"),
 			`{"image": "https://example.com/a.png"}`, []string{pngURL, "data:image/gif;base64,R0lGODlh", pngURL}},

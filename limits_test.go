@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -174,7 +175,33 @@ func TestLongReply(t *testing.T) {
 			if got := attr(span, openinference.OutputValueKey); !strings.HasSuffix(got, openinference.Truncated) {
 				t.Errorf("output.value of %d bytes has no mark", len(got))
 			}
+			for _, kv := range span.Attributes() {
+				if got := len(kv.Value.AsFloat64Slice()); got > 0 && got != 1536 {
+					t.Errorf("%s has %d numbers, want all 1536 or none", kv.Key, got)
+				}
+			}
 		})
+	}
+}
+
+// TestLongReplyThatIsNotReadOn is what go-openai does: it closes a reply at the end of its
+// JSON.
+func TestLongReplyThatIsNotReadOn(t *testing.T) {
+	const begin, size, end = `{"choices":[{"index":0,"message":{"content":"`, 65 << 20, `"}}]}`
+	r := newRecorder()
+	transport := openinference.NewTransport(roundTripperFunc(func(*http.Request) (*http.Response, error) {
+		body := io.MultiReader(strings.NewReader(begin), &repeated{s: "x", n: size}, strings.NewReader(end))
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(body)}, nil
+	}), openinference.WithTracerProvider(r.provider))
+	req, _ := http.NewRequest(http.MethodPost, "https://api.openai.com/v1/chat/completions", strings.NewReader("{}"))
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.CopyN(io.Discard, resp.Body, int64(len(begin)+size+len(end)))
+	resp.Body.Close()
+	if got := r.only(t).Status(); got.Code != codes.Ok {
+		t.Errorf("got status %v, want Ok", got)
 	}
 }
 
@@ -185,6 +212,9 @@ func TestLongTextIsCut(t *testing.T) {
 		span := exchange(t, `{"messages":[{"role":"user","content":"`+text+`"}]}`, `{"choices":[]}`)
 		for _, key := range []attribute.Key{"llm.input_messages.0.message.content", openinference.InputValueKey} {
 			got := attr(span, key)
+			if !utf8.ValidString(got) {
+				t.Errorf("%s is not UTF-8", key)
+			}
 			kept, marked := strings.CutSuffix(got, openinference.Truncated)
 			if shift == 0 && got != text {
 				t.Errorf("%s: got %d bytes, want all %d", key, len(got), len(text))
@@ -302,21 +332,29 @@ func TestHostileRequests(t *testing.T) {
 		{"fields", "/v1/images/edits", formType, form(fields...)},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			span := exchangeAll(t, tt.path, tt.contentType, tt.request, strings.NewReader(`{}`),
-				openinference.WithTraceConfig(openinference.TraceConfig{HideInputImages: true}), openinference.WithIOFormat(openinference.IOJSON))
-			if got := len(span.Attributes()); got > 3*maxAttributes {
-				t.Errorf("got %d attributes, want at most %d", got, 3*maxAttributes)
-			}
-			if span.Status().Code != codes.Ok {
-				t.Errorf("got status %v, want Ok", span.Status())
-			}
-			for _, kv := range span.Attributes() {
-				if strings.Contains(kv.Value.String(), long) {
-					t.Errorf("%s has the image", kv.Key)
+		for _, images := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, images hidden: %v", tt.name, images), func(t *testing.T) {
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				span := exchangeAll(t, tt.path, tt.contentType, tt.request, strings.NewReader(`{}`),
+					openinference.WithTraceConfig(openinference.TraceConfig{HideInputImages: images}), openinference.WithIOFormat(openinference.IOJSON))
+				runtime.ReadMemStats(&after)
+				if got, most := after.TotalAlloc-before.TotalAlloc, 15*uint64(len(tt.request))+32<<20; got > most {
+					t.Errorf("got %d MiB allocated, want at most %d", got>>20, most>>20)
 				}
-			}
-		})
+				if got := len(span.Attributes()); got > 3*maxAttributes {
+					t.Errorf("got %d attributes, want at most %d", got, 3*maxAttributes)
+				}
+				if span.Status().Code != codes.Ok {
+					t.Errorf("got status %v, want Ok", span.Status())
+				}
+				for _, kv := range span.Attributes() {
+					if s := kv.Value.String(); strings.Contains(s, long) || strings.Contains(s, `"f2000"`) {
+						t.Errorf("%s has the image, or too many fields", kv.Key)
+					}
+				}
+			})
+		}
 	}
 }
 

@@ -130,6 +130,7 @@ var contentKinds = []struct {
 	}},
 	{"addresses of images that are sent", []string{"HIDE_INPUTS", "HIDE_INPUT_IMAGES"}, []exchanged{
 		chat(`{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://example.com/Canary7Q.png"}}]}`),
+		chat(`{"role":"user","content":[{"type":"image_url","image_url" "https://example.com/Canary7Q.png"}]}`), // malformed
 		responseInput(`{"role":"user","content":[{"type":"input_image","image_url":"https://example.com/Canary7Q.png"}]}`),
 	}},
 	{"sounds in messages", []string{"HIDE_INPUTS", "BASE64_IMAGE_MAX_LENGTH"}, []exchanged{

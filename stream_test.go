@@ -212,6 +212,71 @@ func TestStreamEnds(t *testing.T) {
 	}
 }
 
+// TestEventOfManyLines has the lines end in each of the ways in which they may.
+func TestEventOfManyLines(t *testing.T) {
+	for _, end := range []string{"\n", "\r", "\r\n"} {
+		for size := 1; size < 40; size++ {
+			reply := strings.Join([]string{`data: {"choices":`, `data: [{"delta":{"content":"Clou"}}]}`, "", "data: [DONE]", ""}, end)
+			r := newRecorder()
+			base := &cannedTransport{response: goldenResponse{Status: http.StatusOK, Body: reply, WireSplit: size}}
+			req, _ := http.NewRequest(http.MethodPost, "http://localhost/v1/chat/completions", strings.NewReader("{}"))
+			resp, err := openinference.NewTransport(base, openinference.WithTracerProvider(r.provider)).RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			io.Copy(io.Discard, resp.Body)
+			span := r.only(t)
+			if span.Status().Code != codes.Ok || attr(span, openinference.OutputValueKey) != "Clou" {
+				t.Fatalf("lines that end in %q, in pieces of %d: got %q, status %v", end, size, attr(span, openinference.OutputValueKey), span.Status())
+			}
+		}
+	}
+}
+
+// TestReadThatCloseInterrupts: it fails, but the stream has not failed.
+func TestReadThatCloseInterrupts(t *testing.T) {
+	r := newRecorder()
+	closing, read := make(chan struct{}), make(chan struct{})
+	transport := openinference.NewTransport(roundTripperFunc(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: &interrupted{strings.NewReader("data: " + firstChunk + "\n\n"), closing, read}}, nil
+	}), openinference.WithTracerProvider(r.provider))
+	req, _ := http.NewRequest(http.MethodPost, "http://localhost/v1/chat/completions", strings.NewReader("{}"))
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(read)
+		if _, err := io.Copy(io.Discard, resp.Body); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("got error %v, want that of the body", err)
+		}
+	}()
+	resp.Body.Close()
+	if got := r.only(t).Status(); got.Code != codes.Unset {
+		t.Errorf("got status %v, want Unset", got)
+	}
+}
+
+// interrupted is a body whose Close makes a Read fail, and waits for it.
+type interrupted struct {
+	io.Reader
+	closing, read chan struct{}
+}
+
+func (b *interrupted) Read(p []byte) (int, error) {
+	if n, err := b.Reader.Read(p); err == nil {
+		return n, nil
+	}
+	<-b.closing
+	return 0, net.ErrClosed
+}
+
+func (b *interrupted) Close() error {
+	close(b.closing)
+	<-b.read
+	return nil
+}
+
 func TestCloseRacesRead(t *testing.T) {
 	noMoreGoroutines(t)
 	r := newRecorder()
@@ -265,6 +330,31 @@ func TestStreamIsPacedByTheServer(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestContextHoldsNoCalls makes many calls under one context, as those of a worker that
+// runs for ever.
+func TestContextHoldsNoCalls(t *testing.T) {
+	const calls, most = 10_000, 1 << 20
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	base := &cannedTransport{response: goldenResponse{Status: http.StatusOK, Body: "{}"}}
+	transport := openinference.NewTransport(base, openinference.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(discard{}))))
+	before := heap()
+	for range calls {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost/v1/chat/completions", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := transport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, resp.Body)
+	}
+	if got := heap() - before; got > most {
+		t.Errorf("%d calls have left %d bytes, want at most %d", calls, got, most)
 	}
 }
 

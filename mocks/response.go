@@ -109,12 +109,12 @@ func (o output) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	prompt := words(req.Instructions) + inputWords(req.Input)
-	completed := response("completed", openai.ResponseUsage{
-		InputTokens:         prompt,
-		InputTokensDetails:  &openai.ResponseInputTokensDetails{},
-		OutputTokens:        o.tokens,
-		OutputTokensDetails: &openai.ResponseOutputTokensDetails{},
-		TotalTokens:         prompt + o.tokens,
+	completed := response("completed", object{
+		"input_tokens":          prompt,
+		"input_tokens_details":  object{"cached_tokens": 0, "cache_write_tokens": 0},
+		"output_tokens":         o.tokens,
+		"output_tokens_details": object{"reasoning_tokens": 0},
+		"total_tokens":          prompt + o.tokens,
 	}, o.item)
 	if !req.Stream {
 		writeJSON(w, http.StatusOK, completed)
