@@ -1,7 +1,6 @@
 package openinference
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -31,6 +30,7 @@ type call struct {
 	span      *Span
 	text      bool                 // record input and output as text
 	address   []attribute.KeyValue // that it goes to, and how often it did before
+	request   kept                 // its body, unless it is a form
 	sent      sent
 	sentLater func() sent // of a body that can be read only once; nil: sent has it all
 	secrets   secrets
@@ -46,8 +46,7 @@ type call struct {
 	mu     sync.Mutex // Close and the end of the context may race Read
 	ended  bool
 	read   time.Time // when the client last got something
-	reply  []byte    // of a plain response
-	cut    bool      // there is more of it than is kept
+	reply  kept      // of a plain response
 	whole  value     // what reply holds, once it is there and valid
 	stream *stream   // of one that is a stream
 }
@@ -117,7 +116,7 @@ func (c *call) saw(p []byte, err error) (bool, ending) {
 		return false, ending{}
 	case err != io.EOF:
 		return true, ending{err: err}
-	case c.stream == nil && c.endpoint.stream != nil && !c.failed() && len(c.reply) == 0 && isEventStream(c.contentType):
+	case c.stream == nil && c.endpoint.stream != nil && !c.failed() && c.reply.Len() == 0 && isEventStream(c.contentType):
 		c.stream = &stream{fold: c.endpoint.stream()} // without events
 		fallthrough
 	case c.stream != nil:
@@ -134,17 +133,20 @@ func (c *call) take(p []byte) (over bool, err error) {
 		return false, nil
 	}
 	if c.stream == nil {
-		plain := c.endpoint.stream == nil || c.failed() || len(c.reply) >= longEnough
-		if plain || !beginsStream(c.contentType, append(c.reply, p...)) {
-			if c.reply == nil {
-				c.reply = make([]byte, 0, max(c.length, len(p), 2048))
+		begin := p
+		if n := c.reply.Len(); 0 < n && n < longEnough {
+			begin = append([]byte(c.reply.String()), p...)
+		}
+		plain := c.endpoint.stream == nil || c.failed() || c.reply.Len() >= longEnough
+		if plain || !beginsStream(c.contentType, begin) {
+			if c.reply.Len() == 0 {
+				c.reply.Grow(max(c.length, len(p), 2048))
 			}
-			kept := min(len(p), maxBody-len(c.reply))
-			c.reply, c.cut = append(c.reply, p[:kept]...), c.cut || kept < len(p)
+			c.reply.Write(p)
 			return false, nil
 		}
 		c.stream = &stream{fold: c.endpoint.stream()}
-		p, c.reply = append(c.reply, p...), nil
+		p, c.reply = begin, kept{}
 	}
 	before := c.stream.chunks
 	over, err = c.stream.feed(p)
@@ -179,7 +181,9 @@ func (c *call) end(how ending) {
 	}
 	defer c.span.End(opts...)
 	// A client may hold on to the body when it has been read.
-	defer func() { c.sent, c.sentLater, c.reply, c.whole, c.stream, c.span = sent{}, nil, nil, nil, nil, nil }()
+	defer func() {
+		c.request, c.sent, c.sentLater, c.reply, c.whole, c.stream, c.span = kept{}, sent{}, nil, kept{}, "", nil, nil
+	}()
 	// A fault in reading the bodies must not reach the user's call.
 	defer func() {
 		if r := recover(); r != nil {
@@ -210,24 +214,25 @@ func (c *call) outcome(how ending, plain bool) (codes.Code, error) {
 		if how.err != nil {
 			return codes.Error, fmt.Errorf("error, reading response body: %w", how.err)
 		}
-		return codes.Error, statusError(c.status, c.statusText, c.reply)
+		return codes.Error, statusError(c.status, c.statusText, c.reply.String())
 	case how.err != nil && !how.cancelled:
 		return codes.Error, how.err
 	case c.stream == nil && !c.opaque && !plain:
 		// A client stops reading at the end of the JSON, and may cancel or close then.
-		end, ok := validPrefix(c.reply)
+		reply := c.reply.String()
+		end, ok := validPrefix(reply)
 		if ok {
-			c.whole = c.reply[skipSpace(c.reply, 0):end]
+			c.whole = value(reply[skipSpace(reply, 0):end])
 			if err := apiError(c.whole); err != nil {
 				return codes.Error, err
 			}
 			return codes.Ok, nil
 		}
-		err := decodeError(c.reply)
-		if c.cut && how == (ending{}) {
+		err := decodeError(reply)
+		if c.reply.cut && how == (ending{}) {
 			return codes.Ok, nil // a client that wants no more of it has it all
 		}
-		if !c.cut && how.whole || !isIncomplete(err) {
+		if !c.reply.cut && how.whole || !isIncomplete(err) {
 			return codes.Error, err
 		}
 	}
@@ -243,20 +248,21 @@ func (c *call) outcome(how ending, plain bool) (codes.Code, error) {
 
 // statusError is what go-openai makes of a response that says by its status that it
 // is an error.
-func statusError(status int, text string, body []byte) error {
-	var reply openai.ErrorResponse
-	err := json.Unmarshal(body, &reply)
-	if err != nil || reply.Error == nil {
+func statusError(status int, text, reply string) error {
+	body := []byte(reply)
+	var e openai.ErrorResponse
+	err := json.Unmarshal(body, &e)
+	if err != nil || e.Error == nil {
 		return &openai.RequestError{HTTPStatus: text, HTTPStatusCode: status, Err: err, Body: body}
 	}
-	reply.Error.HTTPStatus, reply.Error.HTTPStatusCode = text, status
-	return reply.Error
+	e.Error.HTTPStatus, e.Error.HTTPStatusCode = text, status
+	return e.Error
 }
 
 // decodeError returns the error of decoding a plain response that is not valid.
-func decodeError(b []byte) error {
+func decodeError(s string) error {
 	var v json.RawMessage
-	return json.NewDecoder(bytes.NewReader(b)).Decode(&v)
+	return json.NewDecoder(strings.NewReader(s)).Decode(&v)
 }
 
 // isIncomplete reports whether there only has to come more.
@@ -265,12 +271,12 @@ func isIncomplete(err error) bool { return err == io.EOF || errors.Is(err, io.Er
 // apiError returns the error object in a response or in an event of a stream, nil
 // if there is none. One that says that it failed is an error without such an object too.
 func apiError(v value) error {
-	if !bytes.Contains(v, []byte(`"error"`)) && !bytes.Contains(v, []byte(`"failed"`)) {
+	if s := string(v); !strings.Contains(s, `"error"`) && !strings.Contains(s, `"failed"`) {
 		return nil // as nearly all have neither, looking at the bytes is enough
 	}
 	var e, status value
 	for key, m := range v.members() {
-		switch string(key) {
+		switch key {
 		case "error":
 			e = m
 		case "status":
@@ -280,7 +286,7 @@ func apiError(v value) error {
 	switch {
 	case e.isObject():
 		return errorOf(e)
-	case string(status) == `"failed"`:
+	case status == `"failed"`:
 		return errFailed
 	}
 	return nil
@@ -289,7 +295,7 @@ func apiError(v value) error {
 // errorOf returns the error that an error object is.
 func errorOf(e value) error {
 	var reply openai.APIError
-	if err := json.Unmarshal(e, &reply); err != nil {
+	if err := json.Unmarshal([]byte(e), &reply); err != nil {
 		return &openai.APIError{Message: readable(e)}
 	}
 	return &reply
@@ -298,30 +304,30 @@ func errorOf(e value) error {
 // describe sets what the bodies say, important things first: a span keeps only so
 // many attributes.
 func (c *call) describe(code codes.Code, s sent, request extract) {
-	var reply []byte
+	var reply value
 	var response extract
 	switch {
 	case c.stream != nil:
 		reply = c.stream.object()
-	case c.opaque || c.failed() || code == codes.Error && c.whole == nil:
+	case c.opaque || c.failed() || code == codes.Error && c.whole == "":
 	case request.plain:
-		reply = c.reply
-	case c.whole != nil:
+		reply = value(c.reply.String())
+	case c.whole != "":
 		reply = c.whole
 	default:
-		reply = parse(c.reply)
+		reply = parse(c.reply.String())
 	}
 	if len(reply) > 0 {
 		response = c.endpoint.response(reply)
 	}
 	if code == codes.Error && c.stream == nil && len(response.content) == 0 {
-		reply, response = nil, extract{} // an error is no output, but what stands beside it is
+		reply, response = "", extract{} // an error is no output, but what stands beside it is
 	}
 	kvs := make([]attribute.KeyValue, 0, 9+len(response.facts)+len(request.facts)+len(response.content)+
 		len(response.vectors)+len(response.images)+len(request.content)+len(s.images))
 	kvs = c.endpoint.appendModel(kvs, request.model, response.model)
 	kvs = append(kvs, response.facts...)
-	kvs = c.appendValue(kvs, InputValueKey, InputMIMETypeKey, s.body, request)
+	kvs = c.appendValue(kvs, InputValueKey, InputMIMETypeKey, value(s.body), request)
 	kvs = c.appendValue(kvs, OutputValueKey, OutputMIMETypeKey, reply, response)
 	kvs = append(kvs, request.facts...)
 	kvs = append(kvs, c.address...)
@@ -355,7 +361,7 @@ func (c *call) appendLarge(kvs []attribute.KeyValue, response extract, format st
 }
 
 // appendValue appends input.value or output.value with its type.
-func (c *call) appendValue(kvs []attribute.KeyValue, key, mimeKey attribute.Key, body []byte, x extract) []attribute.KeyValue {
+func (c *call) appendValue(kvs []attribute.KeyValue, key, mimeKey attribute.Key, body value, x extract) []attribute.KeyValue {
 	switch {
 	case len(body) == 0:
 		return kvs

@@ -1,7 +1,6 @@
 package openinference
 
 import (
-	"bytes"
 	"cmp"
 	"strings"
 
@@ -31,12 +30,12 @@ var chatChunk = &rule{fields: map[string]*rule{
 func chatRequest(body value) (x extract) {
 	in := messages{list: LLMInputMessagesKey}
 	var tools []attribute.KeyValue
-	parameters := newObject()
+	var parameters object
 	for key, m := range body.members() {
-		switch string(key) {
+		switch key {
 		case "messages":
 			// A message has about as many attributes as members.
-			in.kvs = make([]attribute.KeyValue, 0, min(bytes.Count(m, []byte(`":`)), maxAttributes))
+			in.kvs = make([]attribute.KeyValue, 0, min(strings.Count(string(m), `":`), maxAttributes))
 			for i, message := range m.items() {
 				in.begin(int64(i))
 				text, user := in.chat(message)
@@ -47,7 +46,7 @@ func chatRequest(body value) (x extract) {
 		case "tools", "functions":
 			for _, tool := range m.items() {
 				schema := readable(tool)
-				if string(key) == "functions" { // deprecated, but a tool to whoever reads the span
+				if key == "functions" { // deprecated, but a tool to whoever reads the span
 					schema = `{"type": "function", "function": ` + schema + `}`
 				}
 				tools = appendFound(tools, toolSchema(len(tools), schema))
@@ -59,7 +58,7 @@ func chatRequest(body value) (x extract) {
 			parameters.add(key, m)
 		}
 	}
-	x.facts = []attribute.KeyValue{LLMInvocationParametersKey.String(readable(parameters))}
+	x.facts = []attribute.KeyValue{LLMInvocationParametersKey.String(readable(parameters.value()))}
 	x.content = append(tools, in.kvs...)
 	return x
 }
@@ -73,7 +72,7 @@ func chatResponse(body value) (x extract) {
 	out := messages{list: LLMOutputMessagesKey}
 	x.facts = make([]attribute.KeyValue, 0, 10)
 	for key, m := range body.members() {
-		switch string(key) {
+		switch key {
 		case "model":
 			x.model = m.str()
 		case "usage":
@@ -105,7 +104,7 @@ func chatResponse(body value) (x extract) {
 func (m *messages) chat(v value) (text string, user bool) {
 	var content, refusal, reasoning, audio, calls, function value
 	for key, x := range v.members() {
-		switch string(key) {
+		switch key {
 		case "role":
 			role := x.str()
 			user = role == "user"
@@ -224,7 +223,7 @@ func (m *messages) chatCalls(calls, function value) string {
 	for i, call := range calls.items() {
 		var name, arguments string
 		for key, x := range call.members() {
-			switch string(key) {
+			switch key {
 			case "id":
 				if x.isString() {
 					// Unlike the other attributes it is recorded when it is empty, too.
@@ -251,7 +250,7 @@ func (m *messages) chatCalls(calls, function value) string {
 
 func functionOf(v value) (name, arguments string) {
 	for key, x := range v.members() {
-		switch string(key) {
+		switch key {
 		case "name":
 			name = x.str()
 		case "arguments":

@@ -1,7 +1,6 @@
 package openinference
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"io"
@@ -278,7 +277,7 @@ func (s *secrets) redact(text string) string {
 // sent is what is kept of the body of a request: all of it, or of a form its fields as
 // JSON and its images.
 type sent struct {
-	body   []byte
+	body   string
 	images []attribute.KeyValue
 }
 
@@ -295,9 +294,9 @@ func (c *call) keepRequest(req *http.Request, usage bool) (usageAdded bool) {
 		req.Body = tee
 		c.sentLater = func() sent {
 			if isForm {
-				return readForm(bytes.NewReader(tee.bytes()), boundary, c.span.mask.limit)
+				return readForm(strings.NewReader(tee.text()), boundary, c.span.mask.limit)
 			}
-			return sent{body: tee.bytes()}
+			return sent{body: tee.text()}
 		}
 		return false
 	}
@@ -316,37 +315,41 @@ func (c *call) keepRequest(req *http.Request, usage bool) (usageAdded bool) {
 		c.sent = readForm(body, boundary, c.span.mask.limit)
 		return false
 	}
-	b, err := readBody(body, req.ContentLength)
-	if err != nil {
+	c.request.Grow(int(min(max(req.ContentLength, 0), maxBody)))
+	if _, err := io.Copy(&c.request, body); err != nil {
 		return false
 	}
+	c.sent.body = c.request.String()
 	if usage {
-		if asking := askForUsage(b); asking != nil {
-			b, usageAdded = asking, true
-			setBody(req, b)
+		if asking := askForUsage(c.sent.body); asking != "" {
+			c.sent.body, usageAdded = asking, true
+			setBody(req, asking)
 		}
 	}
-	c.sent.body = b
 	return usageAdded
 }
 
-// readBody reads what is kept of a body, whose length is known unless it is -1.
-func readBody(r io.Reader, length int64) ([]byte, error) {
-	if length <= 0 || length > maxBody {
-		return io.ReadAll(io.LimitReader(r, maxBody))
+// kept is what is kept of a body.
+type kept struct {
+	strings.Builder
+	cut bool // there is more of it
+}
+
+// Write keeps p, as far as there is room.
+func (k *kept) Write(p []byte) (int, error) {
+	room := maxBody - k.Len()
+	if len(p) <= room {
+		return k.Builder.Write(p)
 	}
-	b := make([]byte, length)
-	n, err := io.ReadFull(r, b)
-	if err == io.ErrUnexpectedEOF {
-		err = nil
-	}
-	return b[:n], err
+	k.Builder.Write(p[:room])
+	k.cut = true
+	return len(p), nil
 }
 
 // setBody gives req another body. req is ours to change, its header is not.
-func setBody(req *http.Request, b []byte) {
+func setBody(req *http.Request, b string) {
 	req.Body.Close() // as the transport below would have done
-	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(b)), nil }
 	req.Body, _ = req.GetBody()
 	req.ContentLength = int64(len(b))
 	if req.Header.Get("Content-Length") != "" {
@@ -360,19 +363,19 @@ func setBody(req *http.Request, b []byte) {
 type teeBody struct {
 	io.ReadCloser
 	mu   sync.Mutex
-	kept []byte
+	kept kept
 }
 
 func (t *teeBody) Read(p []byte) (int, error) {
 	n, err := t.ReadCloser.Read(p)
 	t.mu.Lock()
-	t.kept = append(t.kept, p[:min(n, maxBody-len(t.kept))]...)
+	t.kept.Write(p[:n])
 	t.mu.Unlock()
 	return n, err
 }
 
-func (t *teeBody) bytes() []byte {
+func (t *teeBody) text() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.kept
+	return t.kept.String()
 }

@@ -18,7 +18,7 @@ func completionRequest(body value) extract {
 // completionResponse describes a completion, plain or folded from a stream.
 func completionResponse(body value) (x extract) {
 	for key, m := range body.members() {
-		switch string(key) {
+		switch key {
 		case "model":
 			x.model = m.str()
 		case "usage":

@@ -1,10 +1,10 @@
 package openinference
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"math"
+	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 )
@@ -21,7 +21,7 @@ func embeddingRequest(body value) (x extract) {
 // embeddingResponse describes embeddings.
 func embeddingResponse(body value) (x extract) {
 	for key, m := range body.members() {
-		switch string(key) {
+		switch key {
 		case "model":
 			x.model = m.str()
 		case "usage":
@@ -36,7 +36,7 @@ func embeddingResponse(body value) (x extract) {
 				index := int64(i)
 				var vector value
 				for key, m := range item.members() {
-					switch string(key) {
+					switch key {
 					case "index":
 						index = m.integerOr(index)
 					case "embedding":
@@ -61,62 +61,66 @@ func (v value) floats() []float64 {
 	if !v.isArray() || v[len(v)-1] != ']' {
 		return nil
 	}
-	numbers := make([]float64, 0, bytes.Count(v, []byte(","))+1)
-	for i := skipSeparator(v, 1); i < len(v) && v[i] != ']'; {
-		f, end := leadingFloat(v[i:])
-		if end == 0 {
+	s := string(v)
+	numbers := make([]float64, 0, strings.Count(s, ",")+1)
+	for i := skipSeparator(s, 1); i < len(s) && s[i] != ']'; {
+		f, end := parseFloat(s, i)
+		if end == i {
 			return nil
 		}
 		numbers = append(numbers, f)
-		i = skipSeparator(v, i+end)
+		i = skipSeparator(s, end)
 	}
 	return numbers
 }
 
-// leadingFloat decodes the number that b begins with, and says where it ends, 0 if there
-// is none. A vector has thousands; nearly all have digits few enough to be held exactly,
-// and then the quotient of two numbers that are exact is the nearest one.
-func leadingFloat(b value) (f float64, end int) {
-	const exact = 15 // decimal digits of a float64
-	var digits, fraction int
-	var mantissa uint64
-	i := 0
-	if b[0] == '-' {
-		i++
+// parseFloat returns the number that s[i] begins and the index behind it, i if there is
+// none.
+func parseFloat(s string, i int) (f float64, end int) {
+	negative := s[i] == '-'
+	start := i
+	if negative {
+		start++
 	}
-	point := false
-	for ; i < len(b); i++ {
-		switch c := b[i]; {
-		case '0' <= c && c <= '9':
-			if mantissa = mantissa*10 + uint64(c-'0'); mantissa != 0 {
-				digits++
-			}
-			if point {
-				fraction++
-			}
-			continue
-		case c == '.' && !point:
-			point = true
-			continue
-		case c == ',' || c == ']' || c == ' ' || c == '\n' || c == '\r' || c == '\t':
-		default:
-			digits = exact + 1 // an exponent, or no number at all
-		}
-		break
+	end = skipDigits(s, start)
+	mantissa, digits, fraction := decimal(0, s[start:end]), end-start, 0
+	if end < len(s) && s[end] == '.' {
+		point := end
+		end = skipDigits(s, point+1)
+		fraction = end - point - 1
+		mantissa, digits = decimal(mantissa, s[point+1:end]), digits+fraction
 	}
-	if 0 < digits && digits <= exact && fraction < len(powersOf10) {
-		f = float64(mantissa) / powersOf10[fraction]
-		if b[0] == '-' {
+	// A float64 has both of them exactly, so that their quotient is the nearest there is.
+	exact := digits <= 19 && mantissa <= 1<<53 && fraction < len(powersOf10)
+	if exact && digits > 0 && end < len(s) && (s[end] == ',' || s[end] == ']') {
+		if f = float64(mantissa) / powersOf10[fraction]; negative {
 			f = -f
 		}
-		return f, i
+		return f, end
 	}
-	end, _ = skip(b, 0)
-	f, ok := b[:end].float()
+	end, _ = skip(s, i)
+	f, ok := value(s[i:end]).float()
 	if !ok {
-		return 0, 0
+		return 0, i
 	}
 	return f, end
+}
+
+// decimal returns the number that digits behind those of n make.
+func decimal(n uint64, digits string) uint64 {
+	for ; len(digits) >= 8; digits = digits[8:] {
+		// Neighbours are joined to numbers of 2, 4 and 8 digits. See
+		// https://lemire.me/blog/2022/01/21/swar-explained-parsing-eight-digits/.
+		w := word(digits, 0) - '0'*lowBits
+		w = w*10 + w>>8
+		const mask = 0x000000FF000000FF
+		w = (w&mask*(100+1000000<<32) + w>>16&mask*(1+10000<<32)) >> 32
+		n = n*100000000 + w
+	}
+	for i := range len(digits) {
+		n = n*10 + uint64(digits[i]-'0')
+	}
+	return n
 }
 
 // powersOf10 are those that a float64 holds exactly.

@@ -1,9 +1,9 @@
 package openinference
 
 import (
-	"bytes"
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // rule says how a field of a chunk joins what earlier chunks had there. null changes
@@ -39,20 +39,21 @@ type chunks struct {
 
 	// What the chunk that is being added does to what was there, rather than replace it.
 	added int
-	text  []byte // the last text, in the chunk
-	to    *node  // where that went; nil: it could come again without being added
+	text  value // the last text that was added, with its quotes
+	to    *node // where that went; nil: it could come again without being added
+	long  bool  // it is too long to be kept in memory for a part of it
 
 	spare []node // made some at a time
-	size  int    // of what there is, in bytes
+	nodes int    // how many there are
+	size  int    // of what they have, in bytes
 	cut   bool   // there is no room for something
 }
 
 // template is a chunk that adds one piece of text to what is there, and nothing else
 // that a chunk like it would not say again.
 type template struct {
-	chunk      []byte
-	start, end int   // of the text
-	to         *node // where it is added
+	before, behind string // the text
+	to             *node  // where it is added
 }
 
 // foldChunks returns what makes the fold of a stream by a rule.
@@ -62,37 +63,40 @@ func foldChunks(r *rule) func() fold {
 
 func (c *chunks) repeat(chunk []byte) bool {
 	t := &c.last
-	behind := len(t.chunk) - t.end
-	if t.to == nil || len(chunk) < t.start+behind || string(chunk[:t.start]) != string(t.chunk[:t.start]) ||
-		string(chunk[len(chunk)-behind:]) != string(t.chunk[t.end:]) {
+	end := len(chunk) - len(t.behind)
+	if t.to == nil || end < len(t.before) || string(chunk[:len(t.before)]) != t.before || string(chunk[end:]) != t.behind {
 		return false
 	}
-	text := chunk[t.start : len(chunk)-behind]
+	text := chunk[len(t.before):end]
 	for _, b := range text {
 		if b < ' ' || b == '"' || b == '\\' {
 			return false
 		}
 	}
 	if c.fits(len(text)) {
-		t.to.raw = append(t.to.raw, text...)
+		t.to.text = append(t.to.text, text...)
 	}
 	return true
 }
 
 func (c *chunks) add(chunk value) (over bool, err error) {
-	c.added, c.text, c.to = 0, nil, nil
+	c.added, c.text, c.to = 0, "", nil
+	c.long = len(chunk) > longChunk
 	c.root.merge(chunk, c)
-	c.last = template{chunk: append(c.last.chunk[:0], chunk...)}
-	if c.added == 1 && c.to != nil {
-		c.last.to = c.to
-		c.last.start = cap(chunk) - cap(c.text)
-		c.last.end = c.last.start + len(c.text)
+	c.last = template{}
+	if c.added != 1 || c.to == nil || c.long {
+		return false, nil
+	}
+	// Where in the chunk the text stands is certain only if there is no other like it.
+	s, text := string(chunk), string(c.text)
+	if i := strings.Index(s, text); i == strings.LastIndex(s, text) {
+		c.last = template{s[:i+1], s[i+len(text)-1:], c.to}
 	}
 	return false, nil
 }
 
 // addedText notes a text that was added.
-func (c *chunks) addedText(to *node, text []byte) {
+func (c *chunks) addedText(to *node, text value) {
 	c.added++
 	c.text, c.to = text, nil
 	if to.rule.how == concat {
@@ -104,17 +108,30 @@ func (c *chunks) addedText(to *node, text []byte) {
 // there was none, there is none for anything: no text shall have a gap.
 func (c *chunks) fits(n int) bool {
 	c.size += n
-	c.cut = c.cut || c.size > maxStream
-	return c.size <= maxStream
+	fit := c.size+c.nodes*nodeSize <= maxStream
+	c.cut = c.cut || !fit
+	return fit
 }
 
-// nodeSize is that of a node without its text, in bytes.
+// nodeSize is that of a node without what it has, in bytes.
 const nodeSize = 256
+
+// longChunk is how long a chunk is that is not kept in memory for a part of it, in bytes.
+const longChunk = 4096
+
+// own returns a part of the chunk that is being added to keep.
+func (c *chunks) own(part string) string {
+	if c.long {
+		return strings.Clone(part)
+	}
+	return part
+}
 
 // node returns a new node and whether it may go beside so many others. If not, it is
 // one to be thrown away.
 func (c *chunks) node(n node, others int) (_ *node, ok bool) {
-	if ok = others < maxBranches && c.fits(nodeSize); !ok {
+	c.nodes++
+	if ok = others < maxBranches && c.fits(0); !ok {
 		c.cut = true
 		return &n, false
 	}
@@ -130,14 +147,19 @@ func (c *chunks) node(n node, others int) (_ *node, ok bool) {
 // finish takes a clean end for one: not all servers send [DONE].
 func (c *chunks) finish() error { return nil }
 
-func (c *chunks) object() []byte { return c.root.append(nil) }
+func (c *chunks) object() value {
+	var b strings.Builder
+	b.Grow(c.size + c.nodes*len(`"a_usual_member":,`))
+	c.root.write(&b)
+	return value(b.String())
+}
 
 func (c *chunks) truncated() bool { return c.cut }
 
 // result folds a stream whose last event has the whole result.
 type result struct {
 	kind  string // of that event
-	event []byte
+	event value
 	parts *chunks // of a stream that breaks off before it; nil: they are left out
 }
 
@@ -158,7 +180,7 @@ func (r *result) repeat([]byte) bool { return false }
 func (r *result) add(event value) (over bool, err error) {
 	switch {
 	case event.get("type").str() == r.kind:
-		r.event = bytes.Clone(event)
+		r.event = event
 		return true, nil
 	case r.parts != nil:
 		return r.parts.add(event)
@@ -170,14 +192,14 @@ func (r *result) add(event value) (over bool, err error) {
 // finish is asked only when the result has not come.
 func (r *result) finish() error { return errUnfinished }
 
-func (r *result) object() []byte {
-	if r.event == nil && r.parts != nil {
+func (r *result) object() value {
+	if r.event == "" && r.parts != nil {
 		return r.parts.object()
 	}
 	return r.event
 }
 
-func (r *result) truncated() bool { return r.event == nil && r.parts != nil && r.parts.cut }
+func (r *result) truncated() bool { return r.event == "" && r.parts != nil && r.parts.cut }
 
 // node is a part of what the chunks of a stream add up to. It keeps text as it came,
 // still escaped: that saves decoding it, and half a surrogate pair at the end of a
@@ -185,8 +207,9 @@ func (r *result) truncated() bool { return r.event == nil && r.parts != nil && r
 type node struct {
 	key   string // of a member, in the chunks
 	rule  *rule
-	kind  byte    // '{' and '[' have nodes or raw items, '"' has raw text, 0 has a raw value
-	raw   []byte  // text without its quotes, items with commas between, or a value
+	kind  byte    // '{' and '[' have nodes or text, '"' has text, 0 has a raw value
+	raw   value   // that of a chunk, which it keeps in memory
+	text  []byte  // without quotes, or items with commas between
 	nodes []*node // members, or items by their index
 	index int64   // of an item
 	next  int     // where in nodes the next member is likely to be
@@ -198,14 +221,14 @@ func (n *node) merge(v value, c *chunks) {
 		return
 	}
 	how := n.rule.how
-	is := func(kind byte) bool { return v.kind() == kind && (n.kind == kind || n.kind == 0 && n.raw == nil) }
+	is := func(kind byte) bool { return v.kind() == kind && (n.kind == kind || n.kind == 0 && n.raw == "") }
 	switch {
 	case (how == concat || how == once) && is('"'):
 		text := v[1 : len(v)-1]
 		n.kind = '"'
-		c.addedText(n, text)
-		if (how == concat || string(n.raw) != string(text)) && c.fits(len(text)) {
-			n.raw = append(n.raw, text...)
+		c.addedText(n, v)
+		if (how == concat || string(n.text) != string(text)) && c.fits(len(text)) {
+			n.text = append(n.text, text...)
 		}
 	case how == indexed && is('['):
 		n.kind = '['
@@ -231,33 +254,33 @@ func (n *node) merge(v value, c *chunks) {
 			if !c.fits(len(item) + 1) {
 				return
 			}
-			if len(n.raw) > 0 {
-				n.raw = append(n.raw, ',')
+			if len(n.text) > 0 {
+				n.text = append(n.text, ',')
 			}
-			n.raw = append(n.raw, item...)
+			n.text = append(n.text, item...)
 		}
 	default:
-		if c.fits(max(0, len(v)-cap(n.raw))) {
-			n.kind, n.nodes = 0, nil
-			n.raw = append(n.raw[:0], v...)
+		if c.fits(max(0, len(v)-len(n.raw))) {
+			n.kind, n.nodes, n.text = 0, nil, nil
+			n.raw = value(c.own(string(v)))
 		}
 	}
 }
 
 // member returns the member with that key, a new one if there is none. The chunks of
 // a stream have their members in the same order.
-func (n *node) member(key []byte, c *chunks) *node {
+func (n *node) member(key string, c *chunks) *node {
 	for range n.nodes {
 		if n.next >= len(n.nodes) {
 			n.next = 0
 		}
 		m := n.nodes[n.next]
 		n.next++
-		if m.key == string(key) {
+		if m.key == key {
 			return m
 		}
 	}
-	r, ok := n.rule.fields[string(key)]
+	r, ok := n.rule.fields[key]
 	switch {
 	case ok:
 	case n.rule == unnamed:
@@ -265,7 +288,7 @@ func (n *node) member(key []byte, c *chunks) *node {
 	default:
 		r = unnamed
 	}
-	m, ok := c.node(node{key: intern(key), rule: r}, len(n.nodes))
+	m, ok := c.node(node{key: c.own(key), rule: r}, len(n.nodes))
 	if !ok {
 		return m
 	}
@@ -288,7 +311,7 @@ func (n *node) item(v value, c *chunks) *node {
 			return last
 		}
 		for _, item := range n.nodes {
-			if string(item.member([]byte("id"), c).raw) == string(id[1:len(id)-1]) {
+			if string(item.member("id", c).text) == string(id[1:len(id)-1]) {
 				return item
 			}
 		}
@@ -314,7 +337,7 @@ func (n *node) at(index int64, c *chunks) *node {
 // in returns the member of an object with that key, a new one if there is none.
 func (n *node) in(key string, c *chunks) *node {
 	n.kind = '{'
-	return n.member([]byte(key), c)
+	return n.member(key, c)
 }
 
 // set puts v in the place of what is there.
@@ -329,40 +352,44 @@ func (n *node) set(v value, c *chunks) {
 	}
 }
 
-// append appends n to dst as JSON, nothing if it is empty.
-func (n *node) append(dst []byte) []byte {
-	start := len(dst)
-	switch {
-	case n.kind == '"' && len(n.raw) > 0:
-		dst = append(append(append(dst, '"'), n.raw...), '"')
-	case n.kind == '[' && len(n.raw) > 0:
-		dst = append(append(append(dst, '['), n.raw...), ']')
-	case n.kind == '{' || n.kind == '[':
-		dst = append(dst, n.kind)
-		empty := len(dst)
-		for _, m := range n.nodes {
-			before := len(dst)
-			if before > empty {
-				dst = append(dst, ',')
-			}
-			if n.kind == '{' {
-				dst = append(appendQuoted(dst, []byte(cmp.Or(m.rule.name, m.key))), ':')
-			}
-			member := len(dst)
-			if dst = m.append(dst); len(dst) == member {
-				dst = dst[:before]
-			}
-		}
-		if len(dst) == empty {
-			return dst[:start]
-		}
-		dst = append(dst, n.kind+2) // the closing bracket stands two behind in ASCII
-	case n.kind == 0:
-		switch string(n.raw) {
-		case `""`, "{}", "[]":
-		default:
-			dst = append(dst, n.raw...)
-		}
+// isEmpty reports whether there is nothing in n.
+func (n *node) isEmpty() bool {
+	switch n.kind {
+	case 0:
+		return n.raw == "" || n.raw == `""` || n.raw == "{}" || n.raw == "[]"
+	default:
+		return len(n.text) == 0 && !slices.ContainsFunc(n.nodes, func(m *node) bool { return !m.isEmpty() })
 	}
-	return dst
+}
+
+// write writes n as JSON, without what is empty.
+func (n *node) write(b *strings.Builder) {
+	switch {
+	case n.isEmpty():
+	case n.kind == 0:
+		b.WriteString(string(n.raw))
+	case n.kind == '"':
+		b.WriteByte('"')
+		b.Write(n.text)
+		b.WriteByte('"')
+	default:
+		b.WriteByte(n.kind)
+		b.Write(n.text)
+		comma := false
+		for _, m := range n.nodes {
+			if m.isEmpty() {
+				continue
+			}
+			if comma {
+				b.WriteByte(',')
+			}
+			comma = true
+			if n.kind == '{' {
+				writeQuoted(b, cmp.Or(m.rule.name, m.key))
+				b.WriteByte(':')
+			}
+			m.write(b)
+		}
+		b.WriteByte(n.kind + 2) // the closing bracket stands two behind in ASCII
+	}
 }

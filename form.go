@@ -85,25 +85,25 @@ func (f *formFields) add(name, text string) {
 	*f = append(*f, formField{name, list, []string{v}})
 }
 
-func (f formFields) json() []byte {
-	object := newObject()
+func (f formFields) json() string {
+	var o object
 	for _, field := range f {
 		v := strings.Join(field.values, ", ")
 		if field.list {
 			v = "[" + v + "]"
 		}
-		object.add([]byte(field.name), []byte(v))
+		o.add(field.name, value(v))
 	}
-	return object
+	return string(o.value())
 }
 
 // formValue returns the value of a field as JSON. A form has no types: what reads like
 // a number, a boolean, an object or a list is one, but not where people write.
 func formValue(name, text string) string {
-	if name != "prompt" && name != "user" && valid([]byte(text)) {
-		if v := parse([]byte(text)); v.exists() && !v.isString() {
+	if name != "prompt" && name != "user" && valid(text) {
+		if v := parse(text); v.exists() && !v.isString() {
 			return string(v)
 		}
 	}
-	return quote(text)
+	return string(quote(text))
 }

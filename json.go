@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"iter"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,10 +16,13 @@ import (
 // another type than asked for, gives zero results: what cannot be read is left
 // out of a span, and never hides what stands beside it. Whether a document is
 // valid is for [validPrefix] to say; value reads as much as it can of any.
-type value []byte
+//
+// It is a string, since what stands in a body unescaped gets into the span without
+// being copied.
+type value string
 
 // parse returns the JSON value that b is, but for white space round it.
-func parse(b []byte) value { return bytes.TrimSpace(b) }
+func parse(s string) value { return value(strings.TrimSpace(s)) }
 
 func (v value) kind() byte {
 	if len(v) == 0 {
@@ -37,29 +41,29 @@ func (v value) exists() bool { return len(v) > 0 && v[0] != 'n' }
 
 // isEmpty reports whether v is missing, null, or has nothing in it.
 func (v value) isEmpty() bool {
-	return !v.exists() || len(v) >= 2 && len(bytes.TrimSpace(v[1:len(v)-1])) == 0
+	return !v.exists() || len(v) >= 2 && skipSpace(string(v), 1) >= len(v)-1
 }
 
-// members yields the keys and values of an object. A key is decoded; it is
-// valid until the next one.
-func (v value) members() iter.Seq2[[]byte, value] {
-	return func(yield func([]byte, value) bool) {
+// members yields the keys, decoded, and values of an object.
+func (v value) members() iter.Seq2[string, value] {
+	return func(yield func(string, value) bool) {
 		if !v.isObject() {
 			return
 		}
-		for i := skipSeparator(v, 1); i < len(v) && v[i] == '"'; i = skipSeparator(v, i) {
-			end, ok := skipString(v, i)
+		s := string(v)
+		for i := skipSeparator(s, 1); i < len(s) && s[i] == '"'; i = skipSeparator(s, i) {
+			end, ok := skipString(s, i)
 			if !ok {
 				return
 			}
-			key := []byte(v[i+1 : end-1])
-			if bytes.IndexByte(key, '\\') >= 0 {
-				key = []byte(unescape(key))
+			key := s[i+1 : end-1]
+			if strings.IndexByte(key, '\\') >= 0 {
+				key = unescape(key)
 			}
-			if i = skipSeparator(v, end); i == len(v) || v[i] == '}' {
+			if i = skipSeparator(s, end); i == len(s) || s[i] == '}' {
 				return
 			}
-			end, ok = skip(v, i)
+			end, ok = skip(s, i)
 			if m := v[i:end]; (ok || m.isObject() || m.isArray()) && !yield(key, m) {
 				return
 			}
@@ -74,12 +78,13 @@ func (v value) items() iter.Seq2[int, value] {
 		if !v.isArray() {
 			return
 		}
-		for n, i := 0, skipSeparator(v, 1); i < len(v) && v[i] != ']'; n++ {
-			end, ok := skip(v, i)
+		s := string(v)
+		for n, i := 0, skipSeparator(s, 1); i < len(s) && s[i] != ']'; n++ {
+			end, ok := skip(s, i)
 			if m := v[i:end]; (ok || m.isObject() || m.isArray()) && !yield(n, m) {
 				return
 			}
-			i = skipSeparator(v, end)
+			i = skipSeparator(s, end)
 		}
 	}
 }
@@ -88,39 +93,53 @@ func (v value) items() iter.Seq2[int, value] {
 // more than once, as encoding/json has it.
 func (v value) get(key string) (m value) {
 	for k, x := range v.members() {
-		if string(k) == key {
+		if k == key {
 			m = x
 		}
 	}
 	return m
 }
 
-// object is a JSON object that is being built.
-type object []byte
-
-// newObject returns an empty object.
-func newObject() object { return append(make(object, 0, 128), "{}"...) }
+// object builds a JSON object.
+type object struct{ b strings.Builder }
 
 // add adds a member whose value is JSON.
-func (o *object) add(key, m []byte) {
-	b := (*o)[:len(*o)-1]
-	if len(b) > 1 {
-		b = append(b, ", "...)
+func (o *object) add(key string, m value) {
+	if o.b.Len() == 0 {
+		o.b.Grow(128)
+		o.b.WriteByte('{')
+	} else {
+		o.b.WriteString(", ")
 	}
-	b = append(appendQuoted(b, key), ": "...)
-	*o = append(append(b, m...), '}')
+	writeQuoted(&o.b, key)
+	o.b.WriteString(": ")
+	o.b.WriteString(string(m))
+}
+
+// value returns the object, which takes no more members.
+func (o *object) value() value {
+	if o.b.Len() == 0 {
+		return "{}"
+	}
+	o.b.WriteByte('}')
+	return value(o.b.String())
 }
 
 // without returns the object v without the members of those keys; of what is no
 // object, an empty one.
-func without(v value, keys ...string) object {
-	o := newObject()
+func without(v value, keys ...string) value {
+	var o object
+	o.addWithout(v, keys...)
+	return o.value()
+}
+
+// addWithout adds the members of v but those of the keys.
+func (o *object) addWithout(v value, keys ...string) {
 	for k, m := range v.members() {
-		if !slices.Contains(keys, string(k)) {
+		if !slices.Contains(keys, k) {
 			o.add(k, m)
 		}
 	}
-	return o
 }
 
 // first returns the first of the members with those keys that exists.
@@ -130,7 +149,7 @@ func (v value) first(keys ...string) value {
 			return m
 		}
 	}
-	return nil
+	return ""
 }
 
 // str returns the text of a string, and "" for anything else.
@@ -138,7 +157,7 @@ func (v value) str() string {
 	if len(v) < 2 || v[0] != '"' {
 		return ""
 	}
-	return unescape(v[1 : len(v)-1])
+	return unescape(string(v[1 : len(v)-1]))
 }
 
 // text returns the text of a string, and the JSON of anything else but null.
@@ -203,41 +222,35 @@ func (v value) texts() (texts []string) {
 	return texts
 }
 
-func skipSpace(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+func skipSpace(s string, i int) int {
+	for i < len(s) && (s[i] == ' ' || s[i] == '\n' || s[i] == '\r' || s[i] == '\t') {
 		i++
 	}
 	return i
 }
 
 // skipSeparator passes over white space, commas and colons.
-func skipSeparator(b []byte, i int) int {
-	for i < len(b) && (b[i] == ',' || b[i] == ':' || b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+func skipSeparator(s string, i int) int {
+	for i < len(s) && (s[i] == ',' || s[i] == ':' || s[i] == ' ' || s[i] == '\n' || s[i] == '\r' || s[i] == '\t') {
 		i++
 	}
 	return i
 }
 
-// structural are the bytes that skip has to look at.
-var structural = [256]bool{'"': true, '{': true, '}': true, '[': true, ']': true}
-
-// skip returns the index behind the value that starts at b[i]; if b breaks off
-// inside it, that is len(b) and false. It always moves on.
-func skip(b []byte, i int) (int, bool) {
-	switch b[i] {
+// skip returns the index behind the value that starts at s[i]; if s breaks off
+// inside it, that is len(s) and false. It always moves on.
+func skip(s string, i int) (int, bool) {
+	switch s[i] {
 	case '"':
-		return skipString(b, i)
+		return skipString(s, i)
 	case '{', '[':
-		for depth := 0; i < len(b); i++ {
-			for i < len(b) && !structural[b[i]] {
-				i++
-			}
-			if i == len(b) {
+		for depth := 0; i < len(s); i++ {
+			if i = nextStructural(s, i); i == len(s) {
 				break
 			}
-			switch b[i] {
+			switch s[i] {
 			case '"':
-				end, ok := skipString(b, i)
+				end, ok := skipString(s, i)
 				if !ok {
 					return end, false
 				}
@@ -253,8 +266,8 @@ func skip(b []byte, i int) (int, bool) {
 		return i, false
 	default:
 		start := i
-		for i < len(b) {
-			switch b[i] {
+		for i < len(s) {
+			switch s[i] {
 			case ',', ':', '}', ']', ' ', '\n', '\r', '\t', '{', '[', '"':
 				return max(i, start+1), true
 			}
@@ -264,16 +277,64 @@ func skip(b []byte, i int) (int, bool) {
 	}
 }
 
-// skipString returns the index behind the string that starts at b[i].
-func skipString(b []byte, i int) (int, bool) {
+// The bytes of a word are looked at together: most of a body is text and numbers, of
+// which every byte is like the next.
+const (
+	lowBits  = 0x0101010101010101
+	highBits = 0x8080808080808080
+)
+
+// word returns the 8 bytes of s from i on, the first as the lowest.
+func word(s string, i int) uint64 {
+	_ = s[i+7]
+	return uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+		uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+}
+
+// below returns a word with the high bit of the first byte of w that is less than n set,
+// for n up to 128; 0 if there is none. See
+// https://graphics.stanford.edu/~seander/bithacks.html#HasLessInWord.
+func below(w uint64, n uint64) uint64 { return (w - n*lowBits) & ^w & highBits }
+
+// equal is [below] for the first byte that is c.
+func equal(w uint64, c uint64) uint64 { return below(w^c*lowBits, 1) }
+
+// first returns which byte of a word is the first with its high bit set.
+func first(w uint64) int { return bits.TrailingZeros64(w) / 8 }
+
+// nextStructural returns the index of the first quote or bracket from s[i] on, len(s) if
+// there is none.
+func nextStructural(s string, i int) int {
+	for {
+		for ; i+8 <= len(s); i += 8 {
+			w := word(s, i)
+			// All brackets are 0x7F with these bits set, and few other bytes are.
+			if found := equal(w, '"') | equal(w|0x26*lowBits, 0x7F); found != 0 {
+				i += first(found)
+				break
+			}
+		}
+		if i == len(s) {
+			return i
+		}
+		switch s[i] {
+		case '"', '{', '}', '[', ']':
+			return i
+		}
+		i++
+	}
+}
+
+// skipString returns the index behind the string that starts at s[i].
+func skipString(s string, i int) (int, bool) {
 	for end := i + 1; ; {
-		n := bytes.IndexByte(b[end:], '"')
+		n := strings.IndexByte(s[end:], '"')
 		if n < 0 {
-			return len(b), false
+			return len(s), false
 		}
 		end += n + 1
 		slashes := end - 2
-		for b[slashes] == '\\' {
+		for s[slashes] == '\\' {
 			slashes--
 		}
 		if (end-slashes)%2 == 0 {
@@ -284,47 +345,25 @@ func skipString(b []byte, i int) (int, bool) {
 
 // unescape decodes what stands between the quotes of a string, as encoding/json
 // does: half a surrogate pair or an unknown escape becomes U+FFFD.
-func unescape(s []byte) string {
-	i := bytes.IndexByte(s, '\\')
+func unescape(s string) string {
+	i := strings.IndexByte(s, '\\')
 	if i < 0 {
-		return intern(s)
+		return s
 	}
 	var b strings.Builder
 	b.Grow(len(s))
-	for ; i >= 0; i = bytes.IndexByte(s, '\\') {
-		b.Write(s[:i])
+	for ; i >= 0; i = strings.IndexByte(s, '\\') {
+		b.WriteString(s[:i])
 		r, n := unescapeRune(s[i:])
 		b.WriteRune(r)
 		s = s[i+n:]
 	}
-	b.Write(s)
+	b.WriteString(s)
 	return b.String()
 }
 
-// intern is string(s) without an allocation for the words that most exchanges have.
-func intern(s []byte) string {
-	if len(s) <= len("system_fingerprint") {
-		if word, ok := words[string(s)]; ok {
-			return word
-		}
-	}
-	return string(s)
-}
-
-var words = func() map[string]string {
-	m := map[string]string{}
-	for _, word := range []string{
-		"assistant", "developer", "stop", "system", "text", "tool", "tool_calls", "user", // values
-		"choices", "completion_tokens", "content", "created", "delta", "finish_reason", "id", "index", "model", "object",
-		"prompt_tokens", "role", "service_tier", "system_fingerprint", "total_tokens", "usage", // keys of a chunk
-	} {
-		m[word] = word
-	}
-	return m
-}()
-
 // unescapeRune decodes the escape that s begins with, and says how long it is.
-func unescapeRune(s []byte) (rune, int) {
+func unescapeRune(s string) (rune, int) {
 	if len(s) < 2 {
 		return utf8.RuneError, len(s)
 	}
@@ -360,11 +399,12 @@ func unescapeRune(s []byte) (rune, int) {
 }
 
 // hex4 decodes \uXXXX at the start of s.
-func hex4(s []byte) (r rune, ok bool) {
+func hex4(s string) (r rune, ok bool) {
 	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
 		return 0, false
 	}
-	for _, c := range s[2:6] {
+	for i := 2; i < 6; i++ {
+		c := s[i]
 		switch {
 		case '0' <= c && c <= '9':
 			c -= '0'
@@ -382,42 +422,47 @@ func hex4(s []byte) (r rune, ok bool) {
 
 // readable returns JSON with the characters that were escaped without need, such
 // as the <, > and & of encoding/json, written as themselves.
-func readable(b []byte) string {
-	i := bytes.Index(b, []byte(`\u`))
-	if i < 0 {
-		return string(b)
+func readable(v value) string {
+	s := string(v)
+	if !strings.Contains(s, `\u`) {
+		return s
 	}
-	// The \u found first may be the end of an escaped backslash: start again from
-	// the first backslash.
-	i = bytes.IndexByte(b, '\\')
-	var out strings.Builder
-	out.Grow(len(b))
-	for ; i >= 0; i = bytes.IndexByte(b, '\\') {
-		out.Write(b[:i])
-		r, n := unescapeRune(b[i:])
+	var b strings.Builder
+	b.Grow(len(s))
+	// The \u found may be the end of an escaped backslash: look at every backslash.
+	for i := strings.IndexByte(s, '\\'); i >= 0; i = strings.IndexByte(s, '\\') {
+		b.WriteString(s[:i])
+		r, n := unescapeRune(s[i:])
 		if n < 6 || r < ' ' || r == '"' || r == '\\' || r == utf8.RuneError {
-			out.Write(b[i : i+n])
+			b.WriteString(s[i : i+n])
 		} else {
-			out.WriteRune(r)
+			b.WriteRune(r)
 		}
-		b = b[i+n:]
+		s = s[i+n:]
 	}
-	out.Write(b)
-	return out.String()
+	b.WriteString(s)
+	return b.String()
 }
 
 // quote returns s as a JSON string.
-func quote(s string) string { return string(appendQuoted(nil, []byte(s))) }
+func quote(s string) value {
+	var b strings.Builder
+	writeQuoted(&b, s)
+	return value(b.String())
+}
 
-// appendQuoted appends s as a JSON string.
-func appendQuoted(dst, s []byte) []byte {
-	for _, c := range s {
-		if c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			b, _ := encode(string(s)) // a string can always be encoded
-			return append(dst, b...)
+// writeQuoted writes s as a JSON string.
+func writeQuoted(w *strings.Builder, s string) {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			b, _ := encode(s) // a string can always be encoded
+			w.WriteString(string(b))
+			return
 		}
 	}
-	return append(append(append(dst, '"'), s...), '"')
+	w.WriteString(`"`)
+	w.WriteString(s)
+	w.WriteString(`"`)
 }
 
 // encode is json.Marshal without the escaping of <, > and &.
@@ -434,92 +479,102 @@ func encode(v any) ([]byte, error) {
 // maxDepth is how deep JSON may be nested, as in encoding/json.
 const maxDepth = 10000
 
-// validPrefix reports whether b begins with a valid JSON value, by the rules of
+// validPrefix reports whether s begins with a valid JSON value, by the rules of
 // encoding/json, and where that value ends.
-func validPrefix(b []byte) (end int, ok bool) {
-	return validValue(b, skipSpace(b, 0), 0)
+func validPrefix(s string) (end int, ok bool) {
+	return validValue(s, skipSpace(s, 0), 0)
 }
 
-// valid reports whether b is one valid JSON value and nothing else.
-func valid(b []byte) bool {
-	end, ok := validPrefix(b)
-	return ok && skipSpace(b, end) == len(b)
+// valid reports whether s is one valid JSON value and nothing else.
+func valid(s string) bool {
+	end, ok := validPrefix(s)
+	return ok && skipSpace(s, end) == len(s)
 }
 
-func validValue(b []byte, i, depth int) (int, bool) {
-	if i >= len(b) || depth > maxDepth {
+func validValue(s string, i, depth int) (int, bool) {
+	if i >= len(s) || depth > maxDepth {
 		return i, false
 	}
-	switch b[i] {
+	switch s[i] {
 	case '"':
-		return validString(b, i)
+		return validString(s, i)
 	case '{', '[':
-		return validContainer(b, i, depth+1)
+		return validContainer(s, i, depth+1)
 	case 't':
-		return validLiteral(b, i, "true")
+		return validLiteral(s, i, "true")
 	case 'f':
-		return validLiteral(b, i, "false")
+		return validLiteral(s, i, "false")
 	case 'n':
-		return validLiteral(b, i, "null")
+		return validLiteral(s, i, "null")
 	default:
-		return validNumber(b, i)
+		return validNumber(s, i)
 	}
 }
 
-func validContainer(b []byte, i, depth int) (int, bool) {
-	object := b[i] == '{'
-	closing := b[i] + 2 // both '}' and ']' stand two behind their opening
-	i = skipSpace(b, i+1)
-	if i < len(b) && b[i] == closing {
+func validContainer(s string, i, depth int) (int, bool) {
+	object := s[i] == '{'
+	closing := s[i] + 2 // both '}' and ']' stand two behind their opening
+	i = skipSpace(s, i+1)
+	if i < len(s) && s[i] == closing {
 		return i + 1, true
 	}
 	var ok bool
 	for {
 		if object {
-			if i >= len(b) || b[i] != '"' {
+			if i >= len(s) || s[i] != '"' {
 				return i, false
 			}
-			if i, ok = validString(b, i); !ok {
+			if i, ok = validString(s, i); !ok {
 				return i, false
 			}
-			if i = skipSpace(b, i); i >= len(b) || b[i] != ':' {
+			if i = skipSpace(s, i); i >= len(s) || s[i] != ':' {
 				return i, false
 			}
-			i = skipSpace(b, i+1)
+			i = skipSpace(s, i+1)
 		}
-		if i, ok = validValue(b, i, depth); !ok {
+		if i, ok = validValue(s, i, depth); !ok {
 			return i, false
 		}
-		if i = skipSpace(b, i); i >= len(b) {
+		if i = skipSpace(s, i); i >= len(s) {
 			return i, false
 		}
-		switch b[i] {
+		switch s[i] {
 		case closing:
 			return i + 1, true
 		case ',':
-			i = skipSpace(b, i+1)
+			i = skipSpace(s, i+1)
 		default:
 			return i, false
 		}
 	}
 }
 
-func validString(b []byte, i int) (int, bool) {
-	for i++; i < len(b); i++ {
-		switch c := b[i]; {
+func validString(s string, i int) (int, bool) {
+	for i++; i < len(s); i++ {
+		for ; i+8 <= len(s); i += 8 {
+			w := word(s, i)
+			if found := below(w, ' ') | equal(w, '"') | equal(w, '\\'); found != 0 {
+				i += first(found)
+				break
+			}
+		}
+		if i == len(s) {
+			break
+		}
+		switch c := s[i]; {
 		case c == '"':
 			return i + 1, true
 		case c < ' ':
 			return i, false
 		case c == '\\':
 			i++
-			if i >= len(b) {
+			if i >= len(s) {
 				return i, false
 			}
-			switch b[i] {
+			switch s[i] {
 			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 			case 'u':
-				if _, ok := hex4(b[i-1:]); !ok {
+				if _, ok := hex4(s[i-1:]); !ok {
 					return i, false
 				}
 				i += 4
@@ -531,41 +586,56 @@ func validString(b []byte, i int) (int, bool) {
 	return i, false
 }
 
-func validLiteral(b []byte, i int, word string) (int, bool) {
+func validLiteral(s string, i int, word string) (int, bool) {
 	end := i + len(word)
-	return end, end <= len(b) && string(b[i:end]) == word
+	return end, end <= len(s) && s[i:end] == word
 }
 
-func validNumber(b []byte, i int) (int, bool) {
-	digits := func() bool {
-		start := i
-		for i < len(b) && '0' <= b[i] && b[i] <= '9' {
-			i++
-		}
-		return i > start
-	}
-	if b[i] == '-' {
+func validNumber(s string, i int) (int, bool) {
+	if s[i] == '-' {
 		i++
 	}
-	if i < len(b) && b[i] == '0' {
+	start := i
+	if i < len(s) && s[i] == '0' {
 		i++
-	} else if !digits() {
+	} else if i = skipDigits(s, i); i == start {
 		return i, false
 	}
-	if i < len(b) && b[i] == '.' {
-		i++
-		if !digits() {
+	if i < len(s) && s[i] == '.' {
+		start = i + 1
+		if i = skipDigits(s, start); i == start {
 			return i, false
 		}
 	}
-	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
+	if i < len(s) && (s[i] == 'e' || s[i] == 'E') {
 		i++
-		if i < len(b) && (b[i] == '+' || b[i] == '-') {
+		if i < len(s) && (s[i] == '+' || s[i] == '-') {
 			i++
 		}
-		if !digits() {
+		start = i
+		if i = skipDigits(s, start); i == start {
 			return i, false
 		}
 	}
 	return i, true
+}
+
+// skipDigits returns the index behind the digits that s[i] begins.
+func skipDigits(s string, i int) int {
+	for ; i+8 <= len(s); i += 8 {
+		if other := nonDigits(word(s, i)); other != 0 {
+			return i + first(other)
+		}
+	}
+	for i < len(s) && '0' <= s[i] && s[i] <= '9' {
+		i++
+	}
+	return i
+}
+
+// nonDigits returns a word with the high bit of the first byte of w that is no digit
+// set; 0 if all are digits.
+func nonDigits(w uint64) uint64 {
+	w ^= '0' * lowBits // the digits are 0 to 9 now
+	return (w + (0x80-10)*lowBits | w) & highBits
 }

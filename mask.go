@@ -213,7 +213,7 @@ func (m *mask) text(key attribute.Key, s string, inputJSON, outputJSON bool) str
 		return m.redactJSON(s, false)
 	case key == LLMInvocationParametersKey:
 		if m.HideInputs {
-			s = readable(without(parse([]byte(s)), inputParameters...))
+			s = readable(without(parse(s), inputParameters...))
 		}
 		return m.redactJSON(s, images)
 	case strings.HasPrefix(string(key), string(LLMToolsKey)):
@@ -227,18 +227,18 @@ func (m *mask) text(key attribute.Key, s string, inputJSON, outputJSON bool) str
 // redactMembers returns the JSON object s with the members of those keys redacted, as far
 // as they are there.
 func redactMembers(s string, keys ...string) string {
-	v := parse([]byte(s))
+	v := parse(s)
 	if !v.first(keys...).exists() {
 		return s
 	}
-	o := newObject()
+	var o object
 	for k, m := range v.members() {
 		if m.exists() && slices.Contains(keys, string(k)) {
-			m = appendQuoted(nil, []byte(Redacted))
+			m = quote(Redacted)
 		}
 		o.add(k, m)
 	}
-	return string(o)
+	return string(o.value())
 }
 
 type decision int
@@ -329,22 +329,21 @@ func (m *mask) redactJSON(s string, images bool) string {
 	if !images && !hasLongString(s, m.limit) {
 		return s
 	}
-	b := []byte(s)
-	if images && !valid(b) {
+	if images && !valid(s) {
 		return Redacted
 	}
 	type position struct{ key, parent string } // a value, by the two keys above it
 	var at position
 	var above []position
-	var out []byte
-	done := 0 // of b, in out
-	for i := 0; i < len(b); i++ {
-		switch b[i] {
+	var out strings.Builder
+	done := 0 // of s, in out
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
 		case '{', '[':
 			if above = append(above, at); len(above) > maxDepth {
 				return Redacted
 			}
-			if b[i] == '{' {
+			if s[i] == '{' {
 				at.parent = at.key
 			}
 		case '}', ']':
@@ -352,18 +351,23 @@ func (m *mask) redactJSON(s string, images bool) string {
 				at, above = above[last], above[:last]
 			}
 		case '"':
-			end, _ := skipString(b, i)
-			v := value(b[i:end])
-			if next := skipSpace(b, end); next < len(b) && b[next] == ':' {
+			end, _ := skipString(s, i)
+			v := value(s[i:end])
+			if next := skipSpace(s, end); next < len(s) && s[next] == ':' {
 				at.key = v.str()
 			} else if m.hidesString(v, at.key, at.parent, images) {
-				out = appendQuoted(append(out, b[done:i]...), []byte(Redacted))
+				out.WriteString(s[done:i])
+				writeQuoted(&out, Redacted)
 				done = end
 			}
 			i = end - 1
 		}
 	}
-	return string(append(out, b[done:]...))
+	if done == 0 {
+		return s
+	}
+	out.WriteString(s[done:])
+	return out.String()
 }
 
 // hasLongString reports whether a string in JSON is longer than limit, still
@@ -382,10 +386,9 @@ func hasLongString(s string, limit int) bool {
 }
 
 func longestString(s string) (longest int) {
-	b := []byte(s)
-	for i := 0; i < len(b); i++ {
-		if b[i] == '"' {
-			end, _ := skipString(b, i)
+	for i := 0; i < len(s); i++ {
+		if s[i] == '"' {
+			end, _ := skipString(s, i)
 			longest = max(longest, end-i-2)
 			i = end - 1
 		}

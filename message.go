@@ -151,7 +151,7 @@ const (
 
 // customArguments is the input of a custom tool in the form of the arguments of a
 // function.
-func customArguments(input string) string { return `{"input": ` + quote(input) + `}` }
+func customArguments(input string) string { return `{"input": ` + string(quote(input)) + `}` }
 
 // paragraphs is texts joined by line ends.
 type paragraphs struct{ strings.Builder }

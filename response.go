@@ -1,7 +1,6 @@
 package openinference
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -25,7 +24,7 @@ func responseRequest(v value) (x extract) {
 	var instructions, input value
 	var tools []attribute.KeyValue
 	for key, m := range v.members() {
-		switch string(key) {
+		switch key {
 		case "model":
 			x.model = m.str()
 		case "instructions":
@@ -89,7 +88,7 @@ func (x *extract) identify(key attribute.Key, id string) {
 func responseResponse(body value) (x extract) {
 	var status, incomplete, output value
 	for key, m := range body.members() {
-		switch string(key) {
+		switch key {
 		case "id":
 			x.identify(responseIDKey, m.str())
 		case "model":
@@ -247,9 +246,9 @@ func itemArguments(v value) string {
 	}
 	for _, key := range []string{"queries", "code"} {
 		if m := v.get(key); m.exists() {
-			arguments := newObject()
-			arguments.add([]byte(key), m)
-			return readable(arguments)
+			var arguments object
+			arguments.add(key, m)
+			return readable(arguments.value())
 		}
 	}
 	return ""
@@ -270,27 +269,30 @@ func (m *messages) itemOutput(output value) {
 			return
 		}
 	}
-	m.set(MessageContentKey, value(spaced(output)).text())
+	m.set(MessageContentKey, spaced(output).text())
 }
 
 // spaced returns v with a space behind each comma and colon, as the reference writes
 // JSON.
-func spaced(v value) []byte {
-	out := make([]byte, 0, len(v)+len(v)/8)
-	for i := 0; i < len(v); i++ {
-		switch c := v[i]; c {
+func spaced(v value) value {
+	s := string(v)
+	var out strings.Builder
+	out.Grow(len(s) + len(s)/8)
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; c {
 		case '"':
-			end, _ := skipString(v, i)
-			out = append(out, v[i:end]...)
+			end, _ := skipString(s, i)
+			out.WriteString(s[i:end])
 			i = end - 1
 		case ',', ':':
-			out = append(out, c, ' ')
+			out.WriteByte(c)
+			out.WriteByte(' ')
 		case ' ', '\n', '\r', '\t':
 		default:
-			out = append(out, c)
+			out.WriteByte(c)
 		}
 	}
-	return out
+	return value(out.String())
 }
 
 // Errors of responses for which there is none in go-openai.
@@ -301,7 +303,7 @@ var (
 
 // responseEvents folds the stream of a response.
 type responseEvents struct {
-	response []byte // as the server last sent it whole
+	response value  // as the server last sent it whole
 	output   chunks // its items, by the events since
 }
 
@@ -346,7 +348,7 @@ func (r *responseEvents) add(event value) (over bool, err error) {
 	var response, whole, delta value
 	var item, part int64
 	for key, m := range event.members() {
-		switch string(key) {
+		switch key {
 		case "type":
 			kind = m.str()
 		case "response":
@@ -362,7 +364,7 @@ func (r *responseEvents) add(event value) (over bool, err error) {
 		}
 	}
 	if response.isObject() {
-		r.response = bytes.Clone(response)
+		r.response = response
 		if !response.get("output").isEmpty() { // not so in the first events, nor from all servers in the last
 			r.output = chunks{root: node{rule: responseOutput}}
 		}
@@ -401,14 +403,15 @@ func (r *responseEvents) repeat([]byte) bool { return false }
 // finish is asked only when no event has ended the stream.
 func (r *responseEvents) finish() error { return errUnfinished }
 
-func (r *responseEvents) object() []byte {
+func (r *responseEvents) object() value {
 	output := r.output.object()
 	if len(output) == 0 {
 		return r.response
 	}
-	response := without(r.response, "output")
-	response.add([]byte("output"), output)
-	return response
+	var response object
+	response.addWithout(r.response, "output")
+	response.add("output", output)
+	return response.value()
 }
 
 func (r *responseEvents) truncated() bool { return r.output.cut }

@@ -28,7 +28,7 @@ type fold interface {
 	// finish returns an error if the stream must not end here.
 	finish() error
 	// object returns the response as JSON, as far as it has come.
-	object() []byte
+	object() value
 	// truncated reports whether that is less than has come.
 	truncated() bool
 }
@@ -48,8 +48,8 @@ func (s *stream) feed(p []byte) (over bool, err error) {
 // error to go-openai: it is left out.
 func (s *stream) finish() error {
 	over, err := s.take(s.lines.begun)
-	if s.data != nil && !over && valid(s.data) {
-		over, err = s.add(s.data)
+	if event := string(s.data); !over && valid(event) {
+		over, err = s.add(event)
 	}
 	if over {
 		return err
@@ -70,12 +70,12 @@ func (s *stream) finishFold() error {
 // an event.
 func (s *stream) take(line []byte) (over bool, err error) {
 	if len(line) == 0 {
-		data := s.data
+		event := s.data
 		s.data = nil
-		if data == nil {
+		if event == nil {
 			return false, nil
 		}
-		return s.add(data)
+		return s.add(string(event))
 	}
 	data, ok := bytes.CutPrefix(line, []byte("data:"))
 	if !ok {
@@ -91,22 +91,24 @@ func (s *stream) take(line []byte) (over bool, err error) {
 		s.chunks++
 	case string(data) == "[DONE]":
 		return true, s.finishFold()
-	case valid(data):
-		return s.add(data)
 	default:
-		s.data = append([]byte{}, data...)
+		event := string(data)
+		if valid(event) {
+			return s.add(event)
+		}
+		s.data = append([]byte{}, event...)
 	}
 	return false, nil
 }
 
 // add adds the data of an event.
-func (s *stream) add(data []byte) (over bool, err error) {
+func (s *stream) add(data string) (over bool, err error) {
 	if !valid(data) {
 		if s.lines.cut {
 			return false, nil
 		}
 		var v json.RawMessage
-		return true, json.Unmarshal(data, &v)
+		return true, json.Unmarshal([]byte(data), &v)
 	}
 	v := parse(data)
 	if err := apiError(v); err != nil {
@@ -121,15 +123,16 @@ func (s *stream) add(data []byte) (over bool, err error) {
 	return over, err
 }
 
-// object returns what the events add up to, nil if there were none.
-func (s *stream) object() []byte {
-	object := s.fold.object()
+// object returns what the events add up to, nothing if there were none.
+func (s *stream) object() value {
+	v := s.fold.object()
 	if !s.lines.cut && !s.fold.truncated() {
-		return object
+		return v
 	}
-	marked := without(object)
-	marked.add([]byte(Truncated), []byte("true"))
-	return marked
+	var marked object
+	marked.addWithout(v)
+	marked.add(Truncated, "true")
+	return marked.value()
 }
 
 // beginsStream reports whether a reply that begins with these bytes is a stream of
@@ -137,7 +140,7 @@ func (s *stream) object() []byte {
 // under another one, and such that send an error as plain JSON in place of a stream.
 func beginsStream(contentType string, b []byte) bool {
 	b = bytes.TrimPrefix(b, []byte("\uFEFF"))
-	b = b[skipSpace(b, 0):]
+	b = bytes.TrimLeft(b, " \n\r\t")
 	if len(b) == 0 || b[0] == '{' || b[0] == '[' {
 		return false
 	}

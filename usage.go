@@ -9,17 +9,18 @@ import (
 // askForUsage returns the body of a request for a stream with
 // stream_options.include_usage set to true; nil if the caller has set it, to true or
 // to false, or asks for no stream, or it is not JSON: there may be more than was kept.
-func askForUsage(body []byte) []byte {
+func askForUsage(body string) string {
 	v := parse(body)
 	options := v.get("stream_options")
-	if !valid(body) || string(v.get("stream")) != "true" || options.exists() && !options.isObject() || options.get("include_usage") != nil {
-		return nil
+	if !valid(body) || v.get("stream") != "true" || options.exists() && !options.isObject() || options.get("include_usage") != "" {
+		return ""
 	}
-	asking := without(options)
-	asking.add([]byte("include_usage"), []byte("true"))
-	request := without(v, "stream_options")
-	request.add([]byte("stream_options"), asking)
-	return request
+	var asking, request object
+	asking.addWithout(options)
+	asking.add("include_usage", "true")
+	request.addWithout(v, "stream_options")
+	request.add("stream_options", asking.value())
+	return string(request.value())
 }
 
 // usageFilter takes out of a stream the chunk that the server sends because
@@ -88,7 +89,7 @@ func isUsageChunk(line []byte) bool {
 	if !ok || !bytes.Contains(data, []byte(`"usage"`)) {
 		return false
 	}
-	v := parse(data)
+	v := parse(string(data))
 	choices := v.get("choices")
 	if !choices.isArray() || !v.get("usage").isObject() {
 		return false
