@@ -194,7 +194,7 @@ func (c *call) end(how ending) {
 	if c.sentLater != nil {
 		s = c.sentLater()
 	}
-	request := c.endpoint.request(parse(s.body))
+	request := c.endpoint.request(c.shown(parse(s.body)))
 	code, err := c.outcome(how, request.plain)
 	c.describe(code, s, request)
 	if err != nil {
@@ -202,6 +202,15 @@ func (c *call) end(how ending) {
 	} else {
 		c.span.SetStatus(code, "")
 	}
+}
+
+// shown returns a request without that of which nothing is recorded: most of it, where
+// inputs are hidden.
+func (c *call) shown(request value) value {
+	if c.span.mask.HideInputs && len(c.endpoint.input) > 0 {
+		return without(request, c.endpoint.input...)
+	}
+	return request
 }
 
 // outcome returns the status of the call, with the error that go-openai returns for
@@ -323,19 +332,21 @@ func (c *call) describe(code codes.Code, s sent, request extract) {
 	if code == codes.Error && c.stream == nil && len(response.content) == 0 {
 		reply, response = "", extract{} // an error is no output, but what stands beside it is
 	}
-	kvs := make([]attribute.KeyValue, 0, 9+len(response.facts)+len(request.facts)+len(response.content)+
-		len(response.vectors)+len(response.images)+len(request.content)+len(s.images))
+	kvs := make([]attribute.KeyValue, 0, 10+len(response.facts)+len(request.facts)+len(response.content)+
+		len(response.vectors)+len(response.images)+len(request.tools)+len(request.content)+len(s.images))
 	kvs = c.endpoint.appendModel(kvs, request.model, response.model)
 	kvs = append(kvs, response.facts...)
 	kvs = c.appendValue(kvs, InputValueKey, InputMIMETypeKey, value(s.body), request)
 	kvs = c.appendValue(kvs, OutputValueKey, OutputMIMETypeKey, reply, response)
+	kvs = c.endpoint.appendParameters(kvs, request.parameters)
 	kvs = append(kvs, request.facts...)
 	kvs = append(kvs, c.address...)
 	kvs = append(kvs, response.content...)
 	kvs = c.appendLarge(kvs, response, cmp.Or(response.format, request.format, "png"))
+	kvs = append(kvs, request.tools...)
 	kvs = append(kvs, request.content...)
 	kvs = append(kvs, s.images...)
-	c.span.setOwn(kvs)
+	c.span.setParts(kvs, len(s.body)+len(reply))
 }
 
 // appendLarge appends the images and vectors of a response. What is to be hidden is not
@@ -367,6 +378,8 @@ func (c *call) appendValue(kvs []attribute.KeyValue, key, mimeKey attribute.Key,
 		return kvs
 	case x.text != "" && (c.text || x.plain):
 		return append(kvs, key.String(x.text), mimeKey.String(MIMETypeText))
+	case c.span.mask.decide(key, true, true) != keep:
+		return append(kvs, key.String(Redacted), mimeKey.String(MIMETypeJSON))
 	default:
 		return append(kvs, key.String(readable(body)), mimeKey.String(MIMETypeJSON))
 	}

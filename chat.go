@@ -29,13 +29,11 @@ var chatChunk = &rule{fields: map[string]*rule{
 // chatRequest describes the request of a chat completion.
 func chatRequest(body value) (x extract) {
 	in := messages{list: LLMInputMessagesKey}
-	var tools []attribute.KeyValue
 	var parameters object
 	for key, m := range body.members() {
 		switch key {
 		case "messages":
-			// A message has about as many attributes as members.
-			in.kvs = make([]attribute.KeyValue, 0, min(strings.Count(string(m), `":`), maxAttributes))
+			in.kvs = make([]attribute.KeyValue, 0, min(len(m)/64, 256)) // about as many as there will be
 			for i, message := range m.items() {
 				in.begin(int64(i))
 				text, user := in.chat(message)
@@ -49,7 +47,7 @@ func chatRequest(body value) (x extract) {
 				if key == "functions" { // deprecated, but a tool to whoever reads the span
 					schema = `{"type": "function", "function": ` + schema + `}`
 				}
-				tools = appendFound(tools, toolSchema(len(tools), schema))
+				x.tools = appendFound(x.tools, toolSchema(len(x.tools), schema))
 			}
 		case "model":
 			x.model = m.str()
@@ -58,8 +56,8 @@ func chatRequest(body value) (x extract) {
 			parameters.add(key, m)
 		}
 	}
-	x.facts = []attribute.KeyValue{LLMInvocationParametersKey.String(readable(parameters.value()))}
-	x.content = append(tools, in.kvs...)
+	x.parameters = parameters.value()
+	x.content = in.kvs
 	return x
 }
 
@@ -271,27 +269,57 @@ func callText(name, arguments string) string {
 // names one, as OpenRouter does. Some endpoints speak of a prompt and a completion, some
 // of input and output.
 func appendUsage(kvs []attribute.KeyValue, v value) []attribute.KeyValue {
-	prompt := v.first("prompt_tokens_details", "input_tokens_details", "input_token_details")
-	completion := v.first("completion_tokens_details", "output_tokens_details")
-	for _, count := range []struct {
-		key attribute.Key
-		v   value
-	}{
-		{LLMTokenCountPromptKey, v.first("prompt_tokens", "input_tokens")},
-		{LLMTokenCountCompletionKey, v.first("completion_tokens", "output_tokens")},
-		{LLMTokenCountTotalKey, v.get("total_tokens")},
-		{LLMTokenCountPromptDetailsCacheReadKey, prompt.get("cached_tokens")},
-		{LLMTokenCountPromptDetailsCacheWriteKey, prompt.get("cache_write_tokens")},
-		{LLMTokenCountPromptDetailsAudioKey, prompt.get("audio_tokens")},
-		{LLMTokenCountCompletionDetailsReasoningKey, completion.get("reasoning_tokens")},
-		{LLMTokenCountCompletionDetailsAudioKey, completion.get("audio_tokens")},
-	} {
-		if n, ok := count.v.integer(); ok {
-			kvs = appendFound(kvs, count.key.Int64(n))
+	var prompt, completion, promptDetails, completionDetails [2]value // by either name
+	var total, cost value
+	for key, m := range v.members() {
+		switch key {
+		case "prompt_tokens":
+			prompt[0] = m
+		case "input_tokens":
+			prompt[1] = m
+		case "completion_tokens":
+			completion[0] = m
+		case "output_tokens":
+			completion[1] = m
+		case "total_tokens":
+			total = m
+		case "prompt_tokens_details":
+			promptDetails[0] = m
+		case "input_tokens_details", "input_token_details":
+			promptDetails[1] = m
+		case "completion_tokens_details":
+			completionDetails[0] = m
+		case "output_tokens_details":
+			completionDetails[1] = m
+		case "cost":
+			cost = m
 		}
 	}
-	if cost, ok := v.get("cost").float(); ok {
+	add := func(key attribute.Key, v value) {
+		if n, ok := v.integer(); ok {
+			kvs = appendFound(kvs, key.Int64(n))
+		}
+	}
+	add(LLMTokenCountPromptKey, either(prompt))
+	add(LLMTokenCountCompletionKey, either(completion))
+	add(LLMTokenCountTotalKey, total)
+	details := either(promptDetails)
+	add(LLMTokenCountPromptDetailsCacheReadKey, details.get("cached_tokens"))
+	add(LLMTokenCountPromptDetailsCacheWriteKey, details.get("cache_write_tokens"))
+	add(LLMTokenCountPromptDetailsAudioKey, details.get("audio_tokens"))
+	details = either(completionDetails)
+	add(LLMTokenCountCompletionDetailsReasoningKey, details.get("reasoning_tokens"))
+	add(LLMTokenCountCompletionDetailsAudioKey, details.get("audio_tokens"))
+	if cost, ok := cost.float(); ok {
 		kvs = appendFound(kvs, LLMCostTotalKey.Float64(cost))
 	}
 	return kvs
+}
+
+// either returns the first of two values that exists.
+func either(names [2]value) value {
+	if names[0].exists() {
+		return names[0]
+	}
+	return names[1]
 }

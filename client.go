@@ -185,18 +185,18 @@ func (t *Transport) CloseIdleConnections() {
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	e := lookup(req)
 	if e == nil || suppressed(req.Context()) {
-		return t.send(confined(req.Context(), req), req)
+		return t.send(confined(req.Context(), req, nil), req)
 	}
 	above := nearest(req.Context())
 	if above != nil && above.url != nil && above.url.String() == req.URL.String() {
 		return t.do(req)
 	}
-	ctx, span := t.tracer.start(req.Context(), e.name, e.kind, e.known(req.URL), nil)
-	if !span.IsRecording() {
-		defer span.End()
-		return t.send(confined(ctx, req), req)
+	ctx, started := t.tracer.begin(req.Context(), e.name, e.known(req.URL), nil)
+	if !started.IsRecording() {
+		defer started.End()
+		return t.send(confined(ctx, req, nil), req)
 	}
-	span.url = req.URL
+	span := &Span{Span: started, mask: t.tracer.mask, url: req.URL}
 	c := &call{
 		endpoint: e,
 		span:     span,
@@ -204,7 +204,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		address:  append(e.address(req.URL), resends(req.Header)...),
 		secrets:  secretsOf(req),
 	}
-	ours := confined(ctx, req)
+	ours := confined(trace.ContextWithSpan(ctx, span), req, span)
 	usageAdded := c.keepRequest(ours, t.tracer.streamUsage && e.usage)
 	resp, err := t.send(ours, req)
 	if err != nil || resp == nil || resp.Body == nil {

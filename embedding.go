@@ -5,15 +5,13 @@ import (
 	"encoding/binary"
 	"math"
 	"strings"
-
-	"go.opentelemetry.io/otel/attribute"
 )
 
 // embeddingRequest describes the request of embeddings. Its input is no message, so
 // that there is no text for IOText.
 func embeddingRequest(body value) (x extract) {
 	x.model = body.get("model").str()
-	x.facts = []attribute.KeyValue{EmbeddingInvocationParametersKey.String(readable(without(body, "input")))}
+	x.parameters = without(body, "input")
 	x.content = texts(EmbeddingEmbeddingsKey, EmbeddingTextKey, body.get("input").texts())
 	return x
 }

@@ -14,7 +14,8 @@ type endpoint struct {
 	suffix   string // of the path of its URL
 	name     string // of its spans
 	kind     Kind
-	usage    bool // a stream takes stream_options.include_usage
+	usage    bool     // a stream takes stream_options.include_usage
+	input    []string // members of a request of which nothing is recorded if inputs are hidden
 	request  func(body value) extract
 	response func(body value) extract // nil: it answers with a file
 	stream   func() fold              // nil: it does not stream
@@ -22,29 +23,31 @@ type endpoint struct {
 
 // endpoints holds longer suffixes before shorter ones that end like them.
 var endpoints = []*endpoint{
-	{"/chat/completions", "ChatCompletion", KindLLM, true, chatRequest, chatResponse, foldChunks(chatChunk)},
-	{"/responses", "Response", KindLLM, false, responseRequest, responseResponse, foldResponse},
-	{"/completions", "Completion", KindLLM, true, completionRequest, completionResponse, foldChunks(completionChunk)},
-	{"/embeddings", "CreateEmbeddings", KindEmbedding, false, embeddingRequest, embeddingResponse, nil},
-	{"/images/generations", "ImagesResponse", KindLLM, false, imageRequest, imageResponse, foldResult("image_generation.completed", nil)},
-	{"/images/edits", "ImagesResponse", KindLLM, false, imageRequest, imageResponse, foldResult("image_edit.completed", nil)},
-	{"/images/variations", "ImagesResponse", KindLLM, false, imageRequest, imageResponse, nil},
-	{"/audio/transcriptions", "Transcription", KindLLM, false, transcriptionRequest, transcriptionResponse, foldResult("transcript.text.done", transcriptDelta)},
-	{"/audio/translations", "Translation", KindLLM, false, transcriptionRequest, transcriptionResponse, nil},
-	{"/audio/speech", "Speech", KindLLM, false, contentRequest, nil, nil},
-	{"/moderations", "ModerationCreateResponse", KindLLM, false, contentRequest, moderationResponse, nil},
+	{"/chat/completions", "ChatCompletion", KindLLM, true, []string{"messages", "tools", "functions"}, chatRequest, chatResponse, foldChunks(chatChunk)},
+	{"/responses", "Response", KindLLM, false, []string{"instructions", "input"}, responseRequest, responseResponse, foldResponse},
+	{"/completions", "Completion", KindLLM, true, nil, completionRequest, completionResponse, foldChunks(completionChunk)},
+	{"/embeddings", "CreateEmbeddings", KindEmbedding, false, nil, embeddingRequest, embeddingResponse, nil},
+	{"/images/generations", "ImagesResponse", KindLLM, false, nil, imageRequest, imageResponse, foldResult("image_generation.completed", nil)},
+	{"/images/edits", "ImagesResponse", KindLLM, false, nil, imageRequest, imageResponse, foldResult("image_edit.completed", nil)},
+	{"/images/variations", "ImagesResponse", KindLLM, false, nil, imageRequest, imageResponse, nil},
+	{"/audio/transcriptions", "Transcription", KindLLM, false, nil, transcriptionRequest, transcriptionResponse, foldResult("transcript.text.done", transcriptDelta)},
+	{"/audio/translations", "Translation", KindLLM, false, nil, transcriptionRequest, transcriptionResponse, nil},
+	{"/audio/speech", "Speech", KindLLM, false, nil, contentRequest, nil, nil},
+	{"/moderations", "ModerationCreateResponse", KindLLM, false, nil, contentRequest, moderationResponse, nil},
 }
 
 // extract is what one body of a model call says.
 type extract struct {
-	model   string
-	text    string               // as a person would put it, for IOText
-	plain   bool                 // the reply is text and not JSON, or is asked to be
-	format  string               // of the images, that are answered or asked for
-	facts   []attribute.KeyValue // few, and they matter most: token counts, parameters
-	content []attribute.KeyValue // messages and tools, hundreds perhaps
-	images  []large              // of a response, in base64
-	vectors []large              // of a response, as numbers or in base64
+	model      string
+	text       string               // as a person would put it, for IOText
+	plain      bool                 // the reply is text and not JSON, or is asked to be
+	format     string               // of the images, that are answered or asked for
+	parameters value                // of a request: all but what the model is asked
+	facts      []attribute.KeyValue // few, and they matter most: token counts, ids
+	tools      []attribute.KeyValue
+	content    []attribute.KeyValue // messages, hundreds perhaps
+	images     []large              // of a response, in base64
+	vectors    []large              // of a response, as numbers or in base64
 }
 
 // large is an attribute that is costly to make from its JSON.
@@ -67,20 +70,23 @@ func lookup(req *http.Request) *endpoint {
 	return nil
 }
 
-// known returns what the URL of a call says about it.
-func (e *endpoint) known(u *url.URL) []attribute.KeyValue {
+// known returns what is known of a call before it is made.
+func (e *endpoint) known(u *url.URL) *known {
 	if e.kind != KindLLM {
-		return nil
+		return embeddings
 	}
 	return systems[provider(u.Hostname())]
 }
 
-// systems are the attributes of each provider.
-var systems = func() map[string][]attribute.KeyValue {
+// embeddings is what is known of calls that make vectors.
+var embeddings = newKnown(KindEmbedding)
+
+// systems is what is known of calls of each provider.
+var systems = func() map[string]*known {
 	system := LLMSystemKey.String(SystemOpenAI)
-	m := map[string][]attribute.KeyValue{"": {system}}
+	m := map[string]*known{"": newKnown(KindLLM, system)}
 	for _, p := range providers {
-		m[p] = []attribute.KeyValue{system, LLMProviderKey.String(p)}
+		m[p] = newKnown(KindLLM, system, LLMProviderKey.String(p))
 	}
 	return m
 }()
@@ -90,7 +96,7 @@ var systems = func() map[string][]attribute.KeyValue {
 func contentRequest(v value) (x extract) {
 	x.model = v.get("model").str()
 	x.text = joinLines(append(v.get("prompt").texts(), v.get("input").texts()...)...)
-	x.facts = []attribute.KeyValue{LLMInvocationParametersKey.String(readable(without(v, "prompt", "input")))}
+	x.parameters = without(v, "prompt", "input")
 	return x
 }
 
@@ -130,6 +136,15 @@ func (e *endpoint) appendModel(kvs []attribute.KeyValue, asked, answered string)
 	default:
 		return append(kvs, LLMModelNameKey.String(model), LLMRequestModelNameKey.String(asked), LLMResponseModelNameKey.String(answered))
 	}
+}
+
+// appendParameters appends the parameters of a request.
+func (e *endpoint) appendParameters(kvs []attribute.KeyValue, parameters value) []attribute.KeyValue {
+	key := LLMInvocationParametersKey
+	if e.kind == KindEmbedding {
+		key = EmbeddingInvocationParametersKey
+	}
+	return append(kvs, key.String(readable(parameters)))
 }
 
 // providers are the hosts that name one, and so do hosts below them.

@@ -133,7 +133,8 @@ func (c *chunks) node(n node, others int) (_ *node, ok bool) {
 	c.nodes++
 	if ok = others < maxBranches && c.fits(0); !ok {
 		c.cut = true
-		return &n, false
+		lost := n // as n itself shall not be allocated
+		return &lost, false
 	}
 	if len(c.spare) == 0 {
 		c.spare = make([]node, 8)

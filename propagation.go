@@ -166,13 +166,27 @@ func members(carrier propagation.TextMapCarrier) iter.Seq2[string, string] {
 	}
 }
 
-// confined returns req with ctx for a model provider: without what a [Propagator]
-// has written into it, and so that none writes into it further down. It is req
-// itself where nothing is to change.
-func confined(ctx context.Context, req *http.Request) *http.Request {
-	if propagates(ctx) {
-		ctx = context.WithValue(ctx, confinedKey, true)
+// outgoing is a request to a model provider with its context, under which none of it is
+// propagated.
+type outgoing struct {
+	context.Context
+	span    *Span // that stands for it, nil if there is none
+	request http.Request
+}
+
+func (o *outgoing) Value(key any) any {
+	switch {
+	case key == confinedKey:
+		return true
+	case key == spanKey && o.span != nil && o.span.SpanContext().IsSampled():
+		return o.span
 	}
+	return o.Context.Value(key)
+}
+
+// confined returns a copy of req with ctx for a model provider, below span: without what
+// a [Propagator] has written into it, and so that none writes into it further down.
+func confined(ctx context.Context, req *http.Request, span *Span) *http.Request {
 	// The propagator of OpenTelemetry passes on whatever has come in.
 	if b := baggage.FromContext(ctx); b.Len() > 0 && b.Member(parentMember).Key() != "" {
 		for _, member := range b.Members() {
@@ -182,29 +196,33 @@ func confined(ctx context.Context, req *http.Request) *http.Request {
 		}
 		ctx = baggage.ContextWithBaggage(ctx, b)
 	}
-	if ctx != req.Context() {
-		req = req.WithContext(ctx)
+	o := &outgoing{Context: ctx, span: span}
+	o.request = *req.WithContext(o)
+	if _, ok := req.Header["Baggage"]; ok {
+		o.request.Header = withoutPropagated(req.Header)
 	}
-	if _, ok := req.Header[http.CanonicalHeaderKey(baggageHeader)]; !ok {
-		return req
-	}
+	return &o.request
+}
+
+// withoutPropagated returns h without what a [Propagator] has written there.
+func withoutPropagated(h http.Header) http.Header {
 	var others []string
 	ours := false
-	for key, member := range members(propagation.HeaderCarrier(req.Header)) {
+	for key, member := range members(propagation.HeaderCarrier(h)) {
 		ours = ours || key == parentMember
 		if !isPropagated(key) {
 			others = append(others, member)
 		}
 	}
-	if ours {
-		req = req.WithContext(ctx)
-		req.Header = req.Header.Clone()
-		req.Header.Del(baggageHeader)
-		if len(others) > 0 {
-			req.Header.Set(baggageHeader, strings.Join(others, ","))
-		}
+	if !ours {
+		return h
 	}
-	return req
+	h = h.Clone()
+	h.Del(baggageHeader)
+	if len(others) > 0 {
+		h.Set(baggageHeader, strings.Join(others, ","))
+	}
+	return h
 }
 
 func isPropagated(key string) bool {

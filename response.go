@@ -22,7 +22,6 @@ const (
 // responseRequest describes a request for a response.
 func responseRequest(v value) (x extract) {
 	var instructions, input value
-	var tools []attribute.KeyValue
 	for key, m := range v.members() {
 		switch key {
 		case "model":
@@ -33,7 +32,7 @@ func responseRequest(v value) (x extract) {
 			input = m
 		case "tools":
 			for i, tool := range m.items() {
-				tools = appendFound(tools, toolSchema(i, readable(tool)))
+				x.tools = appendFound(x.tools, toolSchema(i, readable(tool)))
 				x.format = cmp.Or(x.format, tool.get("output_format").str())
 			}
 		case "previous_response_id":
@@ -44,7 +43,7 @@ func responseRequest(v value) (x extract) {
 			x.identify(PromptIDKey, m.get("id").str())
 		}
 	}
-	x.facts = append(x.facts, LLMInvocationParametersKey.String(readable(without(v, "input", "instructions", "tools"))))
+	x.parameters = without(v, "input", "instructions", "tools")
 
 	in := messages{list: LLMInputMessagesKey}
 	var n int64
@@ -72,7 +71,7 @@ func responseRequest(v value) (x extract) {
 			n++
 		}
 	}
-	x.content = append(tools, in.kvs...)
+	x.content = in.kvs
 	return x
 }
 

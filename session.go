@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -61,6 +62,23 @@ const (
 type contextAttributes struct {
 	Attributes
 	keyValues []attribute.KeyValue
+	joined    atomic.Pointer[joined] // for the last span, as the next is likely to be like it
+}
+
+// joined is what is known of a span together with what its context says.
+type joined struct{ known, all *known }
+
+// joinedWith returns what is known with what a says.
+func (a *contextAttributes) joinedWith(k *known) *known {
+	if len(a.keyValues) == 0 {
+		return k
+	}
+	j := a.joined.Load()
+	if j == nil || j.known != k {
+		j = &joined{k, knownFrom(slices.Concat(k.attrs, a.keyValues))}
+		a.joined.Store(j)
+	}
+	return j.all
 }
 
 var noAttributes contextAttributes
@@ -196,7 +214,7 @@ func with(ctx context.Context, caller string, a Attributes) context.Context {
 	}
 	merged := fromContext(ctx).Attributes
 	merged.override(a)
-	return context.WithValue(ctx, attributesKey, &contextAttributes{merged, merged.keyValues()})
+	return context.WithValue(ctx, attributesKey, &contextAttributes{Attributes: merged, keyValues: merged.keyValues()})
 }
 
 // checked returns a copy of a without what cannot be recorded: IDs of white space

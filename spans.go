@@ -63,44 +63,56 @@ func (t *Tracer) Start(ctx context.Context, name string, kind Kind, opts ...trac
 	if t == nil {
 		t = NewTracer()
 	}
-	return t.start(ctx, name, kind, nil, opts)
-}
-
-// start is the one place where spans start. known is what is known of a model call
-// before it is made: samplers see it.
-func (t *Tracer) start(ctx context.Context, name string, kind Kind, known []attribute.KeyValue, opts []trace.SpanStartOption) (context.Context, *Span) {
 	if suppressed(ctx) {
 		return ctx, &Span{Span: noop.Span{}, mask: t.mask}
 	}
-	set := fromContext(ctx).keyValues
-	attrs := make([]attribute.KeyValue, 0, 1+len(set)+len(known))
-	attrs = append(append(attrs, OpenInferenceSpanKindKey.String(string(kind))), set...)
-	if t.attributesFrom != nil {
-		attrs = appendMissing(attrs, t.mask.all(t.attributesFrom(ctx)))
-	}
-	attrs = append(attrs, known...)
-	if len(opts) > 0 {
-		attrs, opts = t.given(attrs, trace.NewSpanStartConfig(opts...))
-	}
-	ctx, started := t.otelTracer().Start(ctx, recordable(name), append(opts, trace.WithAttributes(attrs...))...)
+	ctx, started := t.begin(ctx, name, newKnown(kind), opts)
 	span := &Span{Span: started, mask: t.mask}
-	if !started.IsRecording() {
-		return ctx, span
-	}
-	ctx = trace.ContextWithSpan(ctx, span)
-	if started.SpanContext().IsSampled() {
-		ctx = context.WithValue(ctx, spanKey, span)
+	if started.IsRecording() {
+		ctx = trace.ContextWithSpan(ctx, span)
+		if started.SpanContext().IsSampled() {
+			ctx = context.WithValue(ctx, spanKey, span)
+		}
 	}
 	return ctx, span
 }
 
-// given joins attrs with the attributes that a caller gave, which come before all
-// but the kind, and returns the caller's other options.
-func (t *Tracer) given(attrs []attribute.KeyValue, c trace.SpanConfig) ([]attribute.KeyValue, []trace.SpanStartOption) {
+// known is what is known of a span before it starts: samplers see it.
+type known struct {
+	attrs   []attribute.KeyValue // the kind first
+	options []trace.SpanStartOption
+}
+
+func newKnown(kind Kind, more ...attribute.KeyValue) *known {
+	return knownFrom(append([]attribute.KeyValue{OpenInferenceSpanKindKey.String(string(kind))}, more...))
+}
+
+func knownFrom(attrs []attribute.KeyValue) *known {
+	return &known{attrs, []trace.SpanStartOption{trace.WithAttributes(attrs...)}}
+}
+
+// begin is the one place where spans start.
+func (t *Tracer) begin(ctx context.Context, name string, k *known, opts []trace.SpanStartOption) (context.Context, trace.Span) {
+	k = fromContext(ctx).joinedWith(k)
+	if t.attributesFrom != nil {
+		k = knownFrom(appendMissing(slices.Clip(k.attrs), t.mask.all(t.attributesFrom(ctx))))
+	}
+	if len(opts) > 0 {
+		opts = t.given(k, trace.NewSpanStartConfig(opts...))
+	} else {
+		opts = k.options
+	}
+	return t.otelTracer().Start(ctx, recordable(name), opts...)
+}
+
+// given returns the options of a caller, whose attributes come before all that is known
+// but the kind.
+func (t *Tracer) given(k *known, c trace.SpanConfig) []trace.SpanStartOption {
 	given := t.mask.all(c.Attributes())
 	slices.Reverse(given) // of a key that is given twice the last counts
-	joined := appendMissing(attrs[:1:1], given)
+	attrs := appendMissing(appendMissing(k.attrs[:1:1], given), k.attrs[1:])
 	opts := []trace.SpanStartOption{
+		trace.WithAttributes(attrs...),
 		trace.WithTimestamp(c.Timestamp()),
 		trace.WithLinks(c.Links()...),
 		trace.WithSpanKind(c.SpanKind()),
@@ -108,7 +120,7 @@ func (t *Tracer) given(attrs []attribute.KeyValue, c trace.SpanConfig) ([]attrib
 	if c.NewRoot() {
 		opts = append(opts, trace.WithNewRoot())
 	}
-	return appendMissing(joined, attrs[1:]), opts
+	return opts
 }
 
 // appendMissing appends to attrs those of kvs whose keys are not there.
@@ -175,9 +187,30 @@ func (s *Span) SetAttributes(kvs ...attribute.KeyValue) {
 	}
 }
 
-// setOwn is SetAttributes for a slice that nobody else needs.
-func (s *Span) setOwn(kvs []attribute.KeyValue) {
-	s.Span.SetAttributes(s.mask.inPlace(kvs)...)
+// setParts is SetAttributes for a slice that nobody else needs, whose texts are parts of
+// bodies of so many bytes. Until it is exported, the span keeps the bodies in memory by
+// that: not so if little of them is left.
+func (s *Span) setParts(kvs []attribute.KeyValue, bodies int) {
+	kvs = s.mask.inPlace(kvs)
+	const small = 16 << 10
+	if bodies > small && 2*textSize(kvs) < bodies {
+		for i, kv := range kvs {
+			if kv.Value.Type() == attribute.STRING {
+				kvs[i].Value = attribute.StringValue(strings.Clone(kv.Value.AsString()))
+			}
+		}
+	}
+	s.Span.SetAttributes(kvs...)
+}
+
+// textSize returns how many bytes the texts of kvs have.
+func textSize(kvs []attribute.KeyValue) (n int) {
+	for _, kv := range kvs {
+		if kv.Value.Type() == attribute.STRING {
+			n += len(kv.Value.AsString())
+		}
+	}
+	return n
 }
 
 // AddEvent adds an event with what the [TraceConfig] lets through of its
