@@ -333,7 +333,7 @@ func (c *call) describe(code codes.Code, s sent, request extract) {
 		reply, response = "", extract{} // an error is no output, but what stands beside it is
 	}
 	kvs := make([]attribute.KeyValue, 0, 10+len(response.facts)+len(request.facts)+len(response.content)+
-		len(response.vectors)+len(response.images)+len(request.tools)+len(request.content)+len(s.images))
+		len(response.vectors)+2*len(response.images)+len(request.tools)+len(request.content)+len(s.images))
 	kvs = c.endpoint.appendModel(kvs, request.model, response.model)
 	kvs = append(kvs, response.facts...)
 	kvs = c.appendValue(kvs, InputValueKey, InputMIMETypeKey, value(s.body), request)
@@ -357,7 +357,7 @@ func (c *call) appendLarge(kvs []attribute.KeyValue, response extract, format st
 		if c.span.mask.keeps(image.key, len(image.data)) {
 			url = dataURL("image/"+format, image.data.str())
 		}
-		kvs = append(kvs, image.key.String(url))
+		kvs = append(kvs, image.key.String(url), image.part.String(url))
 	}
 	for _, vector := range response.vectors {
 		if !c.span.mask.keeps(vector.key, 0) {

@@ -46,7 +46,7 @@ type extract struct {
 	facts      []attribute.KeyValue // few, and they matter most: token counts, ids
 	tools      []attribute.KeyValue
 	content    []attribute.KeyValue // messages, hundreds perhaps
-	images     []large              // of a response, in base64
+	images     []image              // of a response, in base64
 	vectors    []large              // of a response, as numbers or in base64
 }
 
@@ -54,6 +54,12 @@ type extract struct {
 type large struct {
 	key  attribute.Key
 	data value
+}
+
+// image is one in base64, which is recorded in a list of images and in a message.
+type image struct {
+	key, part attribute.Key
+	data      value
 }
 
 // lookup returns the endpoint that req goes to, nil if it is none of the table.

@@ -84,6 +84,13 @@ var png = must(base64.StdEncoding.DecodeString("iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB
 
 var pngURL = "data:image/png;base64," + base64.StdEncoding.EncodeToString(png)
 
+// Where the images of a call are, to be drawn.
+const (
+	sentPart    = "llm.input_messages.0.message.contents."
+	madePart    = "llm.output_messages.0.message.contents."
+	imageInPart = ".message_content.image.image.url"
+)
+
 func TestEndpoints(t *testing.T) {
 	ctx := context.Background()
 	completion := openai.CompletionRequest{Model: openai.GPT3Dot5TurboInstruct, Prompt: "The gull <said>", MaxTokens: 8}
@@ -182,6 +189,11 @@ func TestEndpoints(t *testing.T) {
 				openinference.LLMInvocationParametersKey: `{"model": "dall-e-2", "n": 2}`,
 				"output.images.0.image.url":              "https://example.com/1.png",
 				"output.images.1.image.url":              "https://example.com/2.png",
+				madePart + "0.message_content.type":      "image",
+				madePart + "0" + imageInPart:             "https://example.com/1.png",
+				madePart + "1.message_content.type":      "image",
+				madePart + "1" + imageInPart:             "https://example.com/2.png",
+				sentPart + "0.message_content.type":      "", // input.value has the prompt
 			},
 		},
 		{
@@ -190,7 +202,9 @@ func TestEndpoints(t *testing.T) {
 				return c.CreateImage(ctx, openai.ImageRequest{Prompt: "A gull", OutputFormat: openai.CreateImageOutputFormatWEBP})
 			},
 			"ImagesResponse", map[attribute.Key]string{
-				"output.images.0.image.url": "data:image/webp;base64," + base64.StdEncoding.EncodeToString(png),
+				"output.images.0.image.url":         "data:image/webp;base64," + base64.StdEncoding.EncodeToString(png),
+				madePart + "0.message_content.type": "image",
+				madePart + "0" + imageInPart:        "data:image/webp;base64," + base64.StdEncoding.EncodeToString(png),
 			},
 		},
 		{
@@ -205,7 +219,13 @@ func TestEndpoints(t *testing.T) {
 				openinference.LLMInvocationParametersKey: `{"model": "gpt-image-1", "n": 2, "size": "", "response_format": ""}`,
 				"input.images.0.image.url":               pngURL,
 				"input.images.1.image.url":               "data:image/gif;base64,R0lGODlh",
+				sentPart + "0.message_content.type":      "text",
+				sentPart + "0.message_content.text":      "1984",
+				sentPart + "1.message_content.type":      "image",
+				sentPart + "1" + imageInPart:             pngURL,
+				sentPart + "2" + imageInPart:             "data:image/gif;base64,R0lGODlh",
 				"output.images.0.image.url":              pngURL,
+				madePart + "0" + imageInPart:             pngURL,
 			},
 		},
 		{
@@ -214,9 +234,12 @@ func TestEndpoints(t *testing.T) {
 				return c.CreateVariImage(ctx, openai.ImageVariRequest{Image: bytes.NewReader(png), N: 1})
 			},
 			"ImagesResponse", map[attribute.Key]string{
-				openinference.InputValueKey: `{"n": 1, "size": "", "response_format": ""}`,
-				"input.images.0.image.url":  pngURL,
-				"output.images.0.image.url": pngURL,
+				openinference.InputValueKey:         `{"n": 1, "size": "", "response_format": ""}`,
+				"input.images.0.image.url":          pngURL,
+				sentPart + "0.message_content.type": "image",
+				sentPart + "0" + imageInPart:        pngURL,
+				"output.images.0.image.url":         pngURL,
+				madePart + "0" + imageInPart:        pngURL,
 			},
 		},
 		{
@@ -406,6 +429,33 @@ func TestFormWithoutGetBody(t *testing.T) {
 	})
 }
 
+// TestImagesInJSON has an edit that is no form, and images that come with the prompts they
+// were made with, or not at all.
+func TestImagesInJSON(t *testing.T) {
+	span := send(t, "/v1/images/edits", "application/json",
+		`{"prompt":"Add a hat","images":[{"file_id":"file_1"},{"image_url":"`+pngURL+`"}],"mask":{"image_url":"https://example.com/mask.png"}}`,
+		"application/json", strings.NewReader(`{"output_format":"jpeg","data":[{"b64_json":"AAAA","revised_prompt":"A gull in a hat"},{},{"url":"https://example.com/3.png"}]}`))
+	wantAttrs(t, span, map[attribute.Key]string{
+		openinference.InputValueKey:         "Add a hat",
+		"input.images.0.image.url":          pngURL,
+		"input.images.1.image.url":          "https://example.com/mask.png",
+		sentPart + "0.message_content.text": "Add a hat",
+		sentPart + "1" + imageInPart:        pngURL,
+		sentPart + "2" + imageInPart:        "https://example.com/mask.png",
+		sentPart + "3.message_content.type": "",
+		"output.images.0.image.url":         "data:image/jpeg;base64,AAAA",
+		"output.images.1.image.url":         "",
+		"output.images.2.image.url":         "https://example.com/3.png",
+		madePart + "0.message_content.type": "text",
+		madePart + "0.message_content.text": "A gull in a hat",
+		madePart + "1.message_content.type": "image",
+		madePart + "1" + imageInPart:        "data:image/jpeg;base64,AAAA",
+		madePart + "2.message_content.type": "image",
+		madePart + "2" + imageInPart:        "https://example.com/3.png",
+		madePart + "3.message_content.type": "",
+	})
+}
+
 func TestImagesOverTheLimitAreRedacted(t *testing.T) {
 	image := append(bytes.Clone(png), make([]byte, 1000)...)
 	encoded := base64.StdEncoding.EncodeToString(image)
@@ -425,6 +475,8 @@ func TestImagesOverTheLimitAreRedacted(t *testing.T) {
 		{"input images hidden", openinference.TraceConfig{HideInputImages: true}, redacted, url, encoded},
 		{"inputs hidden", openinference.TraceConfig{HideInputs: true}, "", url, encoded},
 		{"outputs hidden", openinference.TraceConfig{HideOutputs: true}, url, "", ""},
+		{"output messages hidden", openinference.TraceConfig{HideOutputMessages: true}, url, url, encoded},
+		{"input messages hidden", openinference.TraceConfig{HideInputMessages: true}, url, url, encoded},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -434,9 +486,18 @@ func TestImagesOverTheLimitAreRedacted(t *testing.T) {
 			if test.value != "" {
 				want = `{"data":[{"b64_json":"` + test.value + `"}]}`
 			}
+			sent, made := test.input, test.output // the same in messages, unless these are hidden
+			if test.config.HideInputMessages {
+				sent = ""
+			}
+			if test.config.HideOutputMessages {
+				made = ""
+			}
 			wantAttrs(t, span, map[attribute.Key]string{
 				"input.images.0.image.url":   test.input,
+				sentPart + "0" + imageInPart: sent,
 				"output.images.0.image.url":  test.output,
+				madePart + "0" + imageInPart: made,
 				openinference.OutputValueKey: want,
 			})
 		})
@@ -496,13 +557,18 @@ func TestResultStreams(t *testing.T) {
 			openinference.LLMTokenCountPromptKey:     "3",
 			openinference.LLMTokenCountCompletionKey: "4",
 			"output.images.0.image.url":              "data:image/webp;base64,BBBB",
+			madePart + "0.message_content.type":      "image",
+			madePart + "0" + imageInPart:             "data:image/webp;base64,BBBB",
+			madePart + "1.message_content.type":      "", // of the part of an image
 		}},
 		{"image cut off", "/v1/images/generations", []string{partial}, codes.Error, map[attribute.Key]string{
 			openinference.OutputValueKey: "",
 			"output.images.0.image.url":  "",
+			madePart + "0" + imageInPart: "",
 		}},
 		{"image edit", "/v1/images/edits", []string{`{"type":"image_edit.completed","b64_json":"BBBB"}`}, codes.Ok, map[attribute.Key]string{
-			"output.images.0.image.url": "data:image/png;base64,BBBB",
+			"output.images.0.image.url":  "data:image/png;base64,BBBB",
+			madePart + "0" + imageInPart: "data:image/png;base64,BBBB",
 		}},
 		{"transcription", "/v1/audio/transcriptions", []string{ahoy, there, done}, codes.Ok, map[attribute.Key]string{
 			openinference.OutputValueKey:                         "Ahoy there.",

@@ -7,8 +7,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"strings"
-
-	"go.opentelemetry.io/otel/attribute"
 )
 
 // formBoundary reports whether a request with those headers has a form as its body, and
@@ -32,7 +30,7 @@ const sniffed = 512
 func readForm(r io.Reader, boundary string, limit int) sent {
 	form := multipart.NewReader(r, boundary)
 	var fields formFields
-	var images []attribute.KeyValue
+	var images []string
 	left := maxBody
 	for range maxFields {
 		part, err := form.NextPart()
@@ -49,11 +47,12 @@ func readForm(r io.Reader, boundary string, limit int) sent {
 		case name == "image" || name == "image[]" || name == "mask":
 			data := readUpTo(part, min(max(limit, sniffed), maxBody))
 			if url := dataURL(http.DetectContentType(data), base64.StdEncoding.EncodeToString(data)); url != "" {
-				images = append(images, itemKey(InputImagesKey, int64(len(images)), ImageURLKey).String(url))
+				images = append(images, url)
 			}
 		}
 	}
-	return sent{fields.json(), images}
+	object := fields.json()
+	return sent{object, imageInput(value(object).get("prompt").str(), images)}
 }
 
 // readUpTo reads what r has, up to n bytes and to its first error.

@@ -248,7 +248,7 @@ func FuzzForm(f *testing.F) {
 			t.Errorf("%q is not an object", s.body)
 		}
 		for _, kv := range s.images {
-			if url := kv.Value.AsString(); !isBase64URL(url) {
+			if url := kv.Value.AsString(); strings.HasSuffix(string(kv.Key), ".url") && !isBase64URL(url) {
 				t.Errorf("%s: %q is no data URL", kv.Key, url)
 			}
 		}

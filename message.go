@@ -79,9 +79,16 @@ func (m *messages) set(key attribute.Key, s string) {
 	}
 }
 
-// setPart sets an attribute of the part under way.
+// partKey returns the key of an attribute of the part under way.
+func (m *messages) partKey(key attribute.Key) attribute.Key {
+	return m.key(itemKey(MessageContentsKey, int64(m.parts), key))
+}
+
+// setPart sets an attribute of the part under way, unless it is empty.
 func (m *messages) setPart(key attribute.Key, s string) {
-	m.set(itemKey(MessageContentsKey, int64(m.parts), key), s)
+	if s != "" {
+		m.kvs = appendFound(m.kvs, m.partKey(key).String(s))
+	}
 }
 
 // textPart adds a part that is text of some kind, unless it is empty.

@@ -132,6 +132,7 @@ var contentKinds = []struct {
 		chat(`{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://example.com/Canary7Q.png"}}]}`),
 		chat(`{"role":"user","content":[{"type":"image_url","image_url" "https://example.com/Canary7Q.png"}]}`), // malformed
 		responseInput(`{"role":"user","content":[{"type":"input_image","image_url":"https://example.com/Canary7Q.png"}]}`),
+		{path: "/v1/images/edits", request: `{"prompt":"hi","images":[{"image_url":"https://example.com/Canary7Q.png"}],"mask":{"image_url":"https://example.com/Canary7Q.png"}}`},
 	}},
 	{"sounds in messages", []string{"HIDE_INPUTS", "BASE64_IMAGE_MAX_LENGTH"}, []exchanged{
 		chat(`{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"Canary7Q","format":"wav"}}]}`),
@@ -226,10 +227,12 @@ var contentKinds = []struct {
 	}},
 	{"images that are made, in base64", []string{"HIDE_OUTPUTS", "BASE64_IMAGE_MAX_LENGTH"}, []exchanged{
 		{path: "/v1/images/generations", request: `{"prompt":"hi"}`, reply: `{"data":[{"b64_json":"Canary7Q"}]}`},
+		{path: "/v1/images/generations", request: `{"prompt":"hi"}`, reply: `data: {"type":"image_generation.completed","b64_json":"Canary7Q"}` + "\n\n"},
 		responseOutput(`{"type":"image_generation_call","id":"ig","result":"Canary7Q"}`),
 	}},
 	{"addresses of images that are made, rewritten prompts", []string{"HIDE_OUTPUTS"}, []exchanged{
 		{path: "/v1/images/generations", request: `{"prompt":"hi"}`, reply: `{"data":[{"url":"https://example.com/Canary7Q.png","revised_prompt":"Canary7Q"}]}`},
+		responseOutput(`{"type":"image_generation_call","id":"ig","revised_prompt":"Canary7Q"}`),
 	}},
 	{"answers of legacy completions", []string{"HIDE_OUTPUTS"}, []exchanged{
 		{path: "/v1/completions", request: `{"prompt":"hi"}`, reply: `{"choices":[{"index":0,"text":"Canary7Q"}]}`},

@@ -117,7 +117,7 @@ func responseResponse(body value) (x extract) {
 		calls.add(call)
 		if item.get("type").str() == "image_generation_call" && !item.get("result").isEmpty() {
 			x.format = cmp.Or(x.format, item.get("output_format").str())
-			x.images = appendFound(x.images, large{itemKey(OutputImagesKey, int64(len(x.images)), ImageURLKey), item.get("result")})
+			x.addBase64Image(len(x.images), item.get("result"), &out)
 		}
 	}
 	x.text = cmp.Or(texts.String(), calls.String())
@@ -144,7 +144,7 @@ func (m *messages) item(v value) (text, call string) {
 		m.setPart(MessageContentEncryptedContentKey, v.get("encrypted_content").str())
 	case kind == "image_generation_call":
 		m.textPart(typeText, v.get("revised_prompt").str())
-		if m.list == LLMInputMessagesKey { // those of a response are in output.images
+		if m.list == LLMInputMessagesKey { // those of a response are costly to make
 			m.set(MessageRoleKey, "assistant")
 			m.mediaPart(typeImage, partImageURL, dataURL("image/"+cmp.Or(v.get("output_format").str(), "png"), v.get("result").str()))
 		}

@@ -381,7 +381,8 @@ func TestResponseItems(t *testing.T) {
 		{"generated image", `{"type":"image_generation_call","id":"ig_1","revised_prompt":"A grey gull","output_format":"webp","result":"QUJD"}`,
 			map[string]string{"0.message.role": "assistant", part("0") + "type": "text", part("0") + "text": "A grey gull",
 				part("1") + "type": "image", part("1") + "image.image.url": "data:image/webp;base64,QUJD"},
-			map[string]string{part("0") + "type": "text", part("0") + "text": "A grey gull"}},
+			map[string]string{part("0") + "type": "text", part("0") + "text": "A grey gull",
+				part("1") + "type": "image", part("1") + "image.image.url": "data:image/webp;base64,QUJD"}},
 		{"items that say nothing", `{"type":"compaction","encrypted_content":"x"}`, map[string]string{}, nil},
 	}
 	for _, test := range tests {

@@ -174,6 +174,19 @@ func TestEndpoints(t *testing.T) {
 			},
 		},
 		{
+			"response that draws", mocks.JSON(http.StatusOK, `{"model":"gpt-5","status":"completed","output":[`+
+				`{"type":"image_generation_call","id":"ig_1","result":"`+base64.StdEncoding.EncodeToString(blue)+`"}]}`),
+			func(ctx context.Context, c *openai.Client) error {
+				_, err := c.CreateResponse(ctx, withImage)
+				return err
+			},
+			"Response", "LLM", map[string]any{
+				"output.images.0.image.url":                                                dataURL(blue),
+				"llm.output_messages.0.message.contents.0.message_content.type":            "image",
+				"llm.output_messages.0.message.contents.0.message_content.image.image.url": dataURL(blue),
+			},
+		},
+		{
 			"completion", mocks.Completion("and a gull."),
 			func(ctx context.Context, c *openai.Client) error {
 				_, err := c.CreateCompletion(ctx, openai.CompletionRequest{Model: openai.GPT3Dot5TurboInstruct, Prompt: "A tern"})
@@ -210,6 +223,20 @@ func TestEndpoints(t *testing.T) {
 				"input.value":               "An orange square",
 				"llm.model_name":            openai.CreateImageModelGptImage1,
 				"output.images.0.image.url": dataURL(orange),
+				"llm.output_messages.0.message.contents.0.message_content.type":            "image",
+				"llm.output_messages.0.message.contents.0.message_content.image.image.url": dataURL(orange),
+			},
+		},
+		{
+			"image at a URL", mocks.JSON(http.StatusOK, `{"data":[{"url":"https://example.com/1.png","revised_prompt":"A square in the orange of the evening"}]}`),
+			func(ctx context.Context, c *openai.Client) error {
+				_, err := c.CreateImage(ctx, openai.ImageRequest{Model: openai.CreateImageModelDallE3, Prompt: "An orange square"})
+				return err
+			},
+			"ImagesResponse", "LLM", map[string]any{
+				"output.images.0.image.url":                                                "https://example.com/1.png",
+				"llm.output_messages.0.message.contents.0.message_content.text":            "A square in the orange of the evening",
+				"llm.output_messages.0.message.contents.1.message_content.image.image.url": "https://example.com/1.png",
 			},
 		},
 		{
@@ -225,6 +252,9 @@ func TestEndpoints(t *testing.T) {
 				"input.value":               "The same in blue",
 				"input.images.0.image.url":  dataURL(orange),
 				"output.images.0.image.url": dataURL(blue),
+				"llm.input_messages.0.message.contents.0.message_content.text":             "The same in blue",
+				"llm.input_messages.0.message.contents.1.message_content.image.image.url":  dataURL(orange),
+				"llm.output_messages.0.message.contents.0.message_content.image.image.url": dataURL(blue),
 			},
 		},
 		{
