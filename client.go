@@ -275,7 +275,7 @@ func (s *secrets) redact(text string) string {
 }
 
 // sent is what is kept of the body of a request: all of it, or of a form its fields as
-// JSON and its images.
+// JSON and the attributes of its images.
 type sent struct {
 	body   string
 	images []attribute.KeyValue

@@ -51,8 +51,8 @@ func readForm(r io.Reader, boundary string, limit int) sent {
 			}
 		}
 	}
-	object := fields.json()
-	return sent{object, imageInput(value(object).get("prompt").str(), images)}
+	text := fields.json()
+	return sent{text, imageInput(value(text).get("prompt").str(), images)}
 }
 
 // readUpTo reads what r has, up to n bytes and to its first error.
