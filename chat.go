@@ -9,7 +9,7 @@ import (
 
 // chatChunk is how the chunks of a chat completion make one.
 var chatChunk = &rule{fields: map[string]*rule{
-	"choices": {how: indexed, fields: map[string]*rule{
+	"choices": {how: indexed, items: &rule{fields: map[string]*rule{
 		"delta": {name: "message", fields: map[string]*rule{
 			"content":           {how: concat},
 			"refusal":           {how: concat},
@@ -17,13 +17,13 @@ var chatChunk = &rule{fields: map[string]*rule{
 			"reasoning":         {how: concat},
 			"function_call":     {fields: map[string]*rule{"arguments": {how: concat}}},
 			"audio":             {fields: map[string]*rule{"data": {how: concat}, "transcript": {how: concat}}},
-			"tool_calls": {how: indexed, fields: map[string]*rule{
+			"tool_calls": {how: indexed, items: &rule{fields: map[string]*rule{
 				"id":       {how: once},
 				"function": {fields: map[string]*rule{"arguments": {how: concat}}},
 				"custom":   {fields: map[string]*rule{"input": {how: concat}}},
-			}},
+			}}},
 		}},
-	}},
+	}}},
 }}
 
 // chatRequest describes the request of a chat completion.

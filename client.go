@@ -188,7 +188,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return t.send(confined(req.Context(), req, nil), req)
 	}
 	above := nearest(req.Context())
-	if above != nil && above.url != nil && above.url.String() == req.URL.String() {
+	if o, ok := req.Context().Value(outgoingKey).(*outgoing); ok && above != nil && o.span == above && o.request.URL.String() == req.URL.String() {
 		return t.do(req)
 	}
 	ctx, started := t.tracer.begin(req.Context(), e.name, e.known(req.URL), nil)
@@ -196,7 +196,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		defer started.End()
 		return t.send(confined(ctx, req, nil), req)
 	}
-	span := &Span{Span: started, mask: t.tracer.mask, url: req.URL}
+	span := &Span{Span: started, mask: t.tracer.mask}
 	c := &call{
 		endpoint: e,
 		span:     span,
@@ -239,8 +239,8 @@ func resends(h http.Header) []attribute.KeyValue {
 
 // secrets are what must not get into a span, even if the server repeats it in an error.
 type secrets struct {
-	keys [3]string
-	url  *url.URL
+	keys  [3]string
+	inURL []string
 }
 
 // shortestSecret is shorter than any key, and longer than most of what stands in the place
@@ -248,7 +248,15 @@ type secrets struct {
 const shortestSecret = 16
 
 func secretsOf(req *http.Request) secrets {
-	s := secrets{[...]string{req.Header.Get("Authorization"), req.Header.Get("Api-Key"), req.Header.Get("X-Api-Key")}, req.URL}
+	s := secrets{keys: [...]string{req.Header.Get("Authorization"), req.Header.Get("Api-Key"), req.Header.Get("X-Api-Key")}}
+	if password, ok := req.URL.User.Password(); ok {
+		s.inURL = append(s.inURL, password)
+	}
+	for name, values := range req.URL.Query() {
+		if name != "api-version" {
+			s.inURL = append(s.inURL, values...)
+		}
+	}
 	if _, token, ok := strings.Cut(s.keys[0], " "); ok { // behind Bearer
 		s.keys[0] = token
 	}
@@ -257,16 +265,7 @@ func secretsOf(req *http.Request) secrets {
 
 // redact returns text without the secrets.
 func (s *secrets) redact(text string) string {
-	hidden := s.keys[:]
-	if password, ok := s.url.User.Password(); ok {
-		hidden = append(hidden, password)
-	}
-	for name, values := range s.url.Query() {
-		if name != "api-version" {
-			hidden = append(hidden, values...)
-		}
-	}
-	for _, secret := range hidden {
+	for _, secret := range append(s.keys[:], s.inURL...) {
 		if len(secret) >= shortestSecret {
 			text = strings.NewReplacer(secret, Redacted, url.QueryEscape(secret), Redacted).Replace(text)
 		}

@@ -2,9 +2,9 @@ package openinference
 
 // completionChunk is how the chunks of a completion make one.
 var completionChunk = &rule{fields: map[string]*rule{
-	"choices": {how: indexed, fields: map[string]*rule{
+	"choices": {how: indexed, items: &rule{fields: map[string]*rule{
 		"text": {how: concat},
-	}},
+	}}},
 }}
 
 // completionRequest describes the request of a completion, which has prompts in place of

@@ -11,7 +11,23 @@ import (
 type rule struct {
 	how    joining
 	name   string           // in the result, if another than in the chunks
-	fields map[string]*rule // of an object, or of each item of a list
+	fields map[string]*rule // of an object
+	items  *rule            // of a list whose items are merged
+}
+
+// field returns the rule of a member of an object, which may stand in place of a list of
+// such.
+func (r *rule) field(key string) *rule {
+	if r.items != nil {
+		r = r.items
+	}
+	if f, ok := r.fields[key]; ok {
+		return f
+	}
+	if r == unnamed {
+		return within
+	}
+	return unnamed
 }
 
 type joining int
@@ -74,7 +90,7 @@ func (c *chunks) repeat(chunk []byte) bool {
 		}
 	}
 	if c.fits(len(text)) {
-		t.to.text = append(t.to.text, text...)
+		t.to.parts.text = append(t.to.parts.text, text...)
 	}
 	return true
 }
@@ -137,7 +153,7 @@ func (c *chunks) node(n node, others int) (_ *node, ok bool) {
 		return &lost, false
 	}
 	if len(c.spare) == 0 {
-		c.spare = make([]node, 8)
+		c.spare = make([]node, 4)
 	}
 	fresh := &c.spare[0]
 	c.spare = c.spare[1:]
@@ -207,13 +223,35 @@ func (r *result) truncated() bool { return r.event == "" && r.parts != nil && r.
 // chunk finds its other half.
 type node struct {
 	key   string // of a member, in the chunks
+	index int64  // of an item
 	rule  *rule
-	kind  byte    // '{' and '[' have nodes or text, '"' has text, 0 has a raw value
-	raw   value   // that of a chunk, which it keeps in memory
+	raw   value  // that of a chunk, which it keeps in memory
+	parts *parts // in place of raw: what has come in more than one
+}
+
+// parts is what a node has that grows.
+type parts struct {
+	kind  byte    // '"' has text, '{' nodes, and '[' one of them
 	text  []byte  // without quotes, or items with commas between
 	nodes []*node // members, or items by their index
-	index int64   // of an item
 	next  int     // where in nodes the next member is likely to be
+}
+
+// kind returns what a node with parts is, 0 for one without.
+func (n *node) kind() byte {
+	if n.parts == nil {
+		return 0
+	}
+	return n.parts.kind
+}
+
+// become makes n a node with parts of that kind.
+func (n *node) become(kind byte) *parts {
+	if n.parts == nil {
+		n.parts = new(parts)
+	}
+	n.parts.kind = kind
+	return n.parts
 }
 
 // merge joins v with what is there.
@@ -222,82 +260,75 @@ func (n *node) merge(v value, c *chunks) {
 		return
 	}
 	how := n.rule.how
-	is := func(kind byte) bool { return v.kind() == kind && (n.kind == kind || n.kind == 0 && n.raw == "") }
+	is := func(kind byte) bool { return v.kind() == kind && (n.kind() == kind || n.parts == nil && n.raw == "") }
 	switch {
 	case (how == concat || how == once) && is('"'):
 		text := v[1 : len(v)-1]
-		n.kind = '"'
+		p := n.become('"')
 		c.addedText(n, v)
-		if (how == concat || string(n.text) != string(text)) && c.fits(len(text)) {
-			n.text = append(n.text, text...)
+		if (how == concat || string(p.text) != string(text)) && c.fits(len(text)) {
+			if p.text == nil {
+				p.text = make([]byte, 0, max(len(text), 64)) // there is more to come
+			}
+			p.text = append(p.text, text...)
 		}
 	case how == indexed && is('['):
-		n.kind = '['
+		n.become('[')
 		for _, item := range v.items() {
 			n.item(item, c).merge(item, c)
 		}
 	case how == placed && is('['):
-		n.kind = '['
+		n.become('[')
 		for i, item := range v.items() {
 			n.at(int64(i), c).merge(item, c)
 		}
 	case (how == byType || how == indexed) && is('{'):
-		n.kind = '{'
+		n.become('{')
 		for key, m := range v.members() {
 			if m.exists() {
 				n.member(key, c).merge(m, c)
 			}
 		}
 	case (how == byType || how == flat) && is('['):
-		n.kind = '['
+		p := n.become('[')
 		for _, item := range v.items() {
 			c.added++
 			if !c.fits(len(item) + 1) {
 				return
 			}
-			if len(n.text) > 0 {
-				n.text = append(n.text, ',')
+			if len(p.text) > 0 {
+				p.text = append(p.text, ',')
 			}
-			n.text = append(n.text, item...)
+			p.text = append(p.text, item...)
 		}
-	default:
-		if c.fits(max(0, len(v)-len(n.raw))) {
-			n.kind, n.nodes, n.text = 0, nil, nil
-			n.raw = value(c.own(string(v)))
-		}
+	case n.raw != v && c.fits(max(0, len(v)-len(n.raw))):
+		n.raw, n.parts = value(c.own(string(v))), nil
 	}
 }
 
 // member returns the member with that key, a new one if there is none. The chunks of
 // a stream have their members in the same order.
 func (n *node) member(key string, c *chunks) *node {
-	for range n.nodes {
-		if n.next >= len(n.nodes) {
-			n.next = 0
+	p := n.parts
+	for range p.nodes {
+		if p.next >= len(p.nodes) {
+			p.next = 0
 		}
-		m := n.nodes[n.next]
-		n.next++
+		m := p.nodes[p.next]
+		p.next++
 		if m.key == key {
 			return m
 		}
 	}
-	r, ok := n.rule.fields[key]
-	switch {
-	case ok:
-	case n.rule == unnamed:
-		r = within
-	default:
-		r = unnamed
-	}
-	m, ok := c.node(node{key: c.own(key), rule: r}, len(n.nodes))
+	m, ok := c.node(node{key: c.own(key), rule: n.rule.field(key)}, len(p.nodes))
 	if !ok {
 		return m
 	}
-	if n.nodes == nil {
-		n.nodes = make([]*node, 0, 8)
+	if p.nodes == nil {
+		p.nodes = make([]*node, 0, 8)
 	}
-	n.nodes = append(n.nodes, m)
-	n.next = len(n.nodes)
+	p.nodes = append(p.nodes, m)
+	p.next = len(p.nodes)
 	return m
 }
 
@@ -305,14 +336,14 @@ func (n *node) member(key string, c *chunks) *node {
 // without one, as some servers send tool calls, with its id, or else the last.
 func (n *node) item(v value, c *chunks) *node {
 	index, ok := v.get("index").integer()
-	if !ok && len(n.nodes) > 0 {
-		last := n.nodes[len(n.nodes)-1]
+	if items := n.parts.nodes; !ok && len(items) > 0 {
+		last := items[len(items)-1]
 		id := v.get("id")
 		if id.str() == "" {
 			return last
 		}
-		for _, item := range n.nodes {
-			if string(item.member("id", c).text) == string(id[1:len(id)-1]) {
+		for _, item := range items {
+			if item.has("id", id) {
 				return item
 			}
 		}
@@ -321,23 +352,30 @@ func (n *node) item(v value, c *chunks) *node {
 	return n.at(index, c)
 }
 
+// has reports whether a member of n is the string v.
+func (n *node) has(key string, v value) bool {
+	return n.kind() == '{' && slices.ContainsFunc(n.parts.nodes, func(m *node) bool {
+		return m.key == key && m.kind() == '"' && string(m.parts.text) == string(v[1:len(v)-1])
+	})
+}
+
 // at returns the item of a list with that index, a new one if there is none.
 func (n *node) at(index int64, c *chunks) *node {
-	n.kind = '['
-	at, found := slices.BinarySearchFunc(n.nodes, index, func(item *node, index int64) int { return cmp.Compare(item.index, index) })
+	p := n.become('[')
+	at, found := slices.BinarySearchFunc(p.nodes, index, func(item *node, index int64) int { return cmp.Compare(item.index, index) })
 	if found {
-		return n.nodes[at]
+		return p.nodes[at]
 	}
-	item, ok := c.node(node{rule: &rule{fields: n.rule.fields}, index: index}, len(n.nodes))
+	item, ok := c.node(node{rule: n.rule.items, index: index}, len(p.nodes))
 	if ok {
-		n.nodes = slices.Insert(n.nodes, at, item)
+		p.nodes = slices.Insert(p.nodes, at, item)
 	}
 	return item
 }
 
 // in returns the member of an object with that key, a new one if there is none.
 func (n *node) in(key string, c *chunks) *node {
-	n.kind = '{'
+	n.become('{')
 	return n.member(key, c)
 }
 
@@ -355,29 +393,27 @@ func (n *node) set(v value, c *chunks) {
 
 // isEmpty reports whether there is nothing in n.
 func (n *node) isEmpty() bool {
-	switch n.kind {
-	case 0:
+	if n.parts == nil {
 		return n.raw == "" || n.raw == `""` || n.raw == "{}" || n.raw == "[]"
-	default:
-		return len(n.text) == 0 && !slices.ContainsFunc(n.nodes, func(m *node) bool { return !m.isEmpty() })
 	}
+	return len(n.parts.text) == 0 && !slices.ContainsFunc(n.parts.nodes, func(m *node) bool { return !m.isEmpty() })
 }
 
 // write writes n as JSON, without what is empty.
 func (n *node) write(b *strings.Builder) {
-	switch {
+	switch kind := n.kind(); {
 	case n.isEmpty():
-	case n.kind == 0:
+	case kind == 0:
 		b.WriteString(string(n.raw))
-	case n.kind == '"':
+	case kind == '"':
 		b.WriteByte('"')
-		b.Write(n.text)
+		b.Write(n.parts.text)
 		b.WriteByte('"')
 	default:
-		b.WriteByte(n.kind)
-		b.Write(n.text)
+		b.WriteByte(kind)
+		b.Write(n.parts.text)
 		comma := false
-		for _, m := range n.nodes {
+		for _, m := range n.parts.nodes {
 			if m.isEmpty() {
 				continue
 			}
@@ -385,12 +421,12 @@ func (n *node) write(b *strings.Builder) {
 				b.WriteByte(',')
 			}
 			comma = true
-			if n.kind == '{' {
+			if kind == '{' {
 				writeQuoted(b, cmp.Or(m.rule.name, m.key))
 				b.WriteByte(':')
 			}
 			m.write(b)
 		}
-		b.WriteByte(n.kind + 2) // the closing bracket stands two behind in ASCII
+		b.WriteByte(kind + 2) // the closing bracket stands two behind in ASCII
 	}
 }

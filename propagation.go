@@ -53,7 +53,7 @@ const (
 
 // Inject adds what ctx says to the baggage of carrier.
 func (Propagator) Inject(ctx context.Context, carrier propagation.TextMapCarrier) {
-	if ctx.Value(confinedKey) != nil || !propagates(ctx) {
+	if ctx.Value(outgoingKey) != nil || !propagates(ctx) {
 		return
 	}
 	a := fromContext(ctx)
@@ -176,8 +176,8 @@ type outgoing struct {
 
 func (o *outgoing) Value(key any) any {
 	switch {
-	case key == confinedKey:
-		return true
+	case key == outgoingKey:
+		return o
 	case key == spanKey && o.span != nil && o.span.SpanContext().IsSampled():
 		return o.span
 	}

@@ -307,18 +307,18 @@ type responseEvents struct {
 }
 
 // responseOutput is how the output is made of what the events bring.
-var responseOutput = &rule{how: placed, fields: map[string]*rule{
+var responseOutput = &rule{how: placed, items: &rule{fields: map[string]*rule{
 	"content":   responseParts,
 	"summary":   responseParts,
 	"arguments": {how: concat},
 	"input":     {how: concat},
 	"code":      {how: concat},
-}}
+}}}
 
-var responseParts = &rule{how: placed, fields: map[string]*rule{
+var responseParts = &rule{how: placed, items: &rule{fields: map[string]*rule{
 	"text":    {how: concat},
 	"refusal": {how: concat},
-}}
+}}}
 
 // place is where in an item something belongs: a field of a part of a list, a field of
 // the item, or without a field the whole of either.

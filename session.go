@@ -55,7 +55,7 @@ const (
 	attributesKey contextKey = iota // *contextAttributes
 	spanKey                         // *Span: the nearest OpenInference span, also a remote one
 	suppressedKey                   // true
-	confinedKey                     // true: nothing is propagated
+	outgoingKey                     // *outgoing: the request under way, which nothing is propagated with
 )
 
 // contextAttributes are encoded once, when they are set, and not at each call.

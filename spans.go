@@ -177,7 +177,6 @@ func nearest(ctx context.Context) *Span {
 type Span struct {
 	trace.Span
 	mask *mask
-	url  *url.URL // of the model call that it stands for
 }
 
 // SetAttributes sets what the [TraceConfig] lets through of kvs.
