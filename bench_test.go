@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -118,10 +119,7 @@ func (w workload) run(b *testing.B) {
 		}
 	}
 	// Medians: what else the machine does hits a batch now and then.
-	ns := func(i int) float64 {
-		slices.Sort(took[i])
-		return float64(took[i][len(took[i])/2].Nanoseconds()) / batch
-	}
+	ns := func(i int) float64 { return float64(median(took[i]).Nanoseconds()) / batch }
 	added := ns(2) - ns(0)
 	b.ReportMetric(0, "ns/op") // of all three: says nothing
 	b.ReportMetric(ns(0), "bare-ns")
@@ -308,18 +306,10 @@ func heapOfStreams(b *testing.B, file string, traced bool) int64 {
 }
 
 // BenchmarkFirstChunk measures how much later a caller has the first chunk of a
-// stream.
+// stream. The metrics are medians.
 func BenchmarkFirstChunk(b *testing.B) {
-	w := workload{file: "W4"}
-	_, doer := w.load(b)
-	config := openai.DefaultConfig("key")
-	config.HTTPClient = doer
-	clients := []*openai.Client{
-		openai.NewClientWithConfig(config),
-		openinference.NewClientWithConfig(config, openinference.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(discard{})))),
-	}
-	var took [2]time.Duration
-	n := 0
+	clients := streamClients(b)
+	var took [2][]time.Duration
 	for b.Loop() {
 		for i, c := range clients {
 			start := time.Now()
@@ -330,12 +320,71 @@ func BenchmarkFirstChunk(b *testing.B) {
 			if _, err := stream.Recv(); err != nil {
 				b.Fatal(err)
 			}
-			took[i] += time.Since(start)
+			took[i] = append(took[i], time.Since(start))
 			stream.Close()
 		}
-		n++
 	}
+	bare, traced := median(took[0]), median(took[1])
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(float64(took[0].Nanoseconds())/float64(n), "bare-ns")
-	b.ReportMetric(float64((took[1]-took[0]).Nanoseconds())/float64(n), "later-ns")
+	b.ReportMetric(float64(bare.Nanoseconds()), "bare-ns")
+	b.ReportMetric(float64((traced - bare).Nanoseconds()), "added-ns")
+}
+
+// BenchmarkConcurrentStreams measures 1,000 streams of 200 chunks that are read at the
+// same time, each by a goroutine. The metrics are for one stream.
+func BenchmarkConcurrentStreams(b *testing.B) {
+	const n = 1000
+	clients := streamClients(b)
+	var took [2][]time.Duration
+	for b.Loop() {
+		for i, c := range clients {
+			var opened, done sync.WaitGroup
+			opened.Add(n)
+			start := time.Now()
+			for range n {
+				done.Go(func() {
+					stream, err := c.CreateChatCompletionStream(context.Background(), chatRequest("hi"))
+					opened.Done()
+					if err != nil {
+						b.Error(err)
+						return
+					}
+					defer stream.Close()
+					opened.Wait() // so that all are under way
+					for err == nil {
+						_, err = stream.Recv()
+					}
+					if err != io.EOF {
+						b.Error(err)
+					}
+				})
+			}
+			done.Wait()
+			took[i] = append(took[i], time.Since(start)/n)
+		}
+	}
+	bare, traced := median(took[0]), median(took[1])
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(bare.Nanoseconds()), "bare-ns")
+	b.ReportMetric(float64((traced - bare).Nanoseconds()), "added-ns")
+	b.ReportMetric(float64(traced-bare)/float64(bare), "share")
+}
+
+// streamClients returns a plain client and a traced one that are answered by the stream
+// of W4.
+func streamClients(b *testing.B) [2]*openai.Client {
+	b.Helper()
+	_, doer := workload{file: "W4"}.load(b)
+	config := openai.DefaultConfig("key")
+	config.HTTPClient = doer
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(discard{}))
+	return [...]*openai.Client{
+		openai.NewClientWithConfig(config),
+		openinference.NewClientWithConfig(config, openinference.WithTracerProvider(provider)),
+	}
+}
+
+func median(took []time.Duration) time.Duration {
+	slices.Sort(took)
+	return took[len(took)/2]
 }

@@ -140,7 +140,7 @@ func (c *call) take(p []byte) (over bool, err error) {
 		plain := c.endpoint.stream == nil || c.failed() || c.reply.Len() >= longEnough
 		if plain || !beginsStream(c.contentType, begin) {
 			if c.reply.Len() == 0 {
-				c.reply.Grow(max(c.length, len(p), 2048))
+				c.reply.Grow(max(c.length, len(p), 1024))
 			}
 			c.reply.Write(p)
 			return false, nil

@@ -78,16 +78,16 @@ func chatResponse(body value) (x extract) {
 		case "choices":
 			out.kvs = make([]attribute.KeyValue, 0, 4)
 			for i, choice := range m.items() {
-				index := choice.indexOr(i)
+				index, message, reason := choiceOf(choice, i, "message")
 				if index < 0 {
 					continue // no place in a list
 				}
 				out.begin(index)
-				text, _ := out.chat(choice.get("message"))
+				text, _ := out.chat(message)
 				if i == 0 {
 					x.text = text
 				}
-				if reason := choice.get("finish_reason").str(); index == 0 && reason != "" {
+				if index == 0 && reason != "" {
 					x.facts = appendFound(x.facts, LLMFinishReasonKey.String(reason))
 				}
 			}
@@ -263,6 +263,23 @@ func callText(name, arguments string) string {
 		return arguments
 	}
 	return name + "(" + arguments + ")"
+}
+
+// choiceOf returns the index of a choice, its content, which is the member with that key,
+// and why it is finished.
+func choiceOf(choice value, position int, key string) (index int64, content value, reason string) {
+	index = int64(position)
+	for k, m := range choice.members() {
+		switch k {
+		case "index":
+			index = m.integerOr(index)
+		case "finish_reason":
+			reason = m.str()
+		case key:
+			content = m
+		}
+	}
+	return index, content, reason
 }
 
 // appendUsage appends the token counts of a response, and its cost if the server

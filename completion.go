@@ -25,18 +25,18 @@ func completionResponse(body value) (x extract) {
 			x.facts = appendUsage(x.facts, m)
 		case "choices":
 			for i, choice := range m.items() {
-				index := choice.indexOr(i)
+				index, content, reason := choiceOf(choice, i, "text")
 				if index < 0 {
 					continue // no place in a list
 				}
-				text := choice.get("text").str()
+				text := content.str()
 				if i == 0 {
 					x.text = text
 				}
 				if text != "" {
 					x.content = appendFound(x.content, itemKey(LLMChoicesKey, index, CompletionTextKey).String(text))
 				}
-				if reason := choice.get("finish_reason").str(); index == 0 && reason != "" {
+				if index == 0 && reason != "" {
 					x.facts = appendFound(x.facts, LLMFinishReasonKey.String(reason))
 				}
 			}

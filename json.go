@@ -195,11 +195,6 @@ func (v value) float() (float64, bool) {
 	return f, err == nil
 }
 
-// indexOr returns the index that an item of a list names, or else its position.
-func (v value) indexOr(position int) int64 {
-	return v.get("index").integerOr(int64(position))
-}
-
 // integerOr returns a number that has no fraction, or else other.
 func (v value) integerOr(other int64) int64 {
 	if n, ok := v.integer(); ok {
@@ -257,6 +252,7 @@ func skip(s string, i int) (int, bool) {
 				i = end - 1
 			case '{', '[':
 				depth++
+				i = max(i, skipNumbers(s, i+1)-1)
 			case '}', ']':
 				if depth--; depth == 0 {
 					return i + 1, true
@@ -275,6 +271,20 @@ func skip(s string, i int) (int, bool) {
 		}
 		return i, true
 	}
+}
+
+// skipNumbers returns the index of the end of a list of numbers, such as a vector, that
+// goes on at s[i]; i or less of anything else.
+func skipNumbers(s string, i int) int {
+	i = skipSpace(s, i)
+	if i == len(s) || s[i] != '-' && (s[i] < '0' || s[i] > '9') {
+		return 0
+	}
+	end := strings.IndexByte(s[i:], ']')
+	if end < 0 || strings.IndexByte(s[i:i+end], '"') >= 0 || strings.IndexByte(s[i:i+end], '[') >= 0 {
+		return 0
+	}
+	return i + end
 }
 
 // The bytes of a word are looked at together: most of a body is text and numbers, of
@@ -531,6 +541,8 @@ func validContainer(s string, i, depth int) (int, bool) {
 				return i, false
 			}
 			i = skipSpace(s, i+1)
+		} else {
+			i = validDecimals(s, i)
 		}
 		if i, ok = validValue(s, i, depth); !ok {
 			return i, false
@@ -589,6 +601,33 @@ func validString(s string, i int) (int, bool) {
 func validLiteral(s string, i int, word string) (int, bool) {
 	end := i + len(word)
 	return end, end <= len(s) && s[i:end] == word
+}
+
+// validDecimals returns the index behind those of the items from s[i] on that are numbers
+// such as -0.0123 with a comma behind them: most of a vector. It need not be behind all.
+func validDecimals(s string, i int) int {
+	for i+32 <= len(s) {
+		end := i
+		if s[end] == '-' {
+			end++
+		}
+		if s[end] < '0' || s[end] > '9' || s[end+1] != '.' {
+			break
+		}
+		end += 2
+		fraction := nonDigits(word(s, end))
+		if fraction == 0 {
+			end += 8
+			fraction = nonDigits(word(s, end))
+		} else if first(fraction) == 0 {
+			break
+		}
+		if end += first(fraction); s[end] != ',' {
+			break
+		}
+		i = skipSpace(s, end+1)
+	}
+	return i
 }
 
 func validNumber(s string, i int) (int, bool) {

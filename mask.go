@@ -163,13 +163,17 @@ func (m *mask) all(kvs []attribute.KeyValue) []attribute.KeyValue {
 // inPlace is all for a slice that nobody else needs.
 func (m *mask) inPlace(kvs []attribute.KeyValue) []attribute.KeyValue {
 	inputJSON, outputJSON := isJSON(InputMIMETypeKey, kvs), isJSON(OutputMIMETypeKey, kvs)
-	out := kvs[:0]
-	for _, kv := range kvs {
-		if kv, ok := m.attribute(kv, inputJSON, outputJSON); ok {
-			out = append(out, kv)
+	kept := 0
+	for i := range kvs {
+		if !m.apply(&kvs[i], inputJSON, outputJSON) {
+			continue
 		}
+		if kept < i {
+			kvs[kept] = kvs[i]
+		}
+		kept++
 	}
-	return out
+	return kvs[:kept]
 }
 
 // keeps reports whether an attribute with that key, and with so much base64 in it, may
@@ -178,22 +182,27 @@ func (m *mask) keeps(key attribute.Key, base64 int) bool {
 	return base64 <= m.limit && (!m.hides || m.decide(key, false, false) == keep)
 }
 
-// attribute masks one of the attributes that are set together. The type of
-// input.value and output.value stands in another: where it is missing they are
-// text, as the conventions have it.
-func (m *mask) attribute(kv attribute.KeyValue, inputJSON, outputJSON bool) (attribute.KeyValue, bool) {
+// apply masks one of the attributes that are set together, and reports whether it is
+// to be recorded. The type of input.value and output.value stands in another: where it
+// is missing they are text, as the conventions have it.
+func (m *mask) apply(kv *attribute.KeyValue, inputJSON, outputJSON bool) bool {
 	if m.hides {
 		switch m.decide(kv.Key, inputJSON, outputJSON) {
 		case drop:
-			return kv, false
+			return false
 		case redact:
-			return kv.Key.String(Redacted), true
+			*kv = kv.Key.String(Redacted)
+			return true
 		}
 	}
 	if kv.Value.Type() == attribute.STRING {
-		kv.Value = attribute.StringValue(m.text(kv.Key, kv.Value.AsString(), inputJSON, outputJSON))
+		s := kv.Value.AsString()
+		if text := m.text(kv.Key, s, inputJSON, outputJSON); text != s {
+			kv.Value = attribute.StringValue(text)
+		}
 	}
-	return clean(kv), true
+	clean(kv)
+	return true
 }
 
 // inputParameters are members of a request that are content and stand among its
@@ -374,26 +383,18 @@ func (m *mask) redactJSON(s string, images bool) string {
 // escaped, so that it may be longer unescaped too. Strings without a quote in them are
 // meant: base64 has none.
 func hasLongString(s string, limit int) bool {
-	// Where a quote stands in each stretch of that length, no string is longer.
-	for rest := s; len(rest) > limit; {
-		i := strings.LastIndexByte(rest[:limit+1], '"')
+	for len(s) > limit {
+		i := strings.IndexByte(s, '"')
 		if i < 0 {
-			return longestString(s) > limit
+			return false
 		}
-		rest = rest[i+1:]
+		end, _ := skipString(s, i)
+		if end-i-2 > limit {
+			return true
+		}
+		s = s[end:]
 	}
 	return false
-}
-
-func longestString(s string) (longest int) {
-	for i := 0; i < len(s); i++ {
-		if s[i] == '"' {
-			end, _ := skipString(s, i)
-			longest = max(longest, end-i-2)
-			i = end - 1
-		}
-	}
-	return longest
 }
 
 func (m *mask) hidesString(v value, key, parent string, images bool) bool {
@@ -439,12 +440,15 @@ func isBase64URL(s string) bool {
 	return strings.HasPrefix(media, "data:") && strings.Contains(media, "base64")
 }
 
-// clean returns kv with all text in it [recordable].
-func clean(kv attribute.KeyValue) attribute.KeyValue {
+// clean makes all text in kv [recordable].
+func clean(kv *attribute.KeyValue) {
 	kv.Key = attribute.Key(recordable(string(kv.Key)))
 	switch kv.Value.Type() {
 	case attribute.STRING:
-		kv.Value = attribute.StringValue(recordable(kv.Value.AsString()))
+		s := kv.Value.AsString()
+		if text := recordable(s); text != s {
+			kv.Value = attribute.StringValue(text)
+		}
 	case attribute.STRINGSLICE:
 		ss := kv.Value.AsStringSlice()
 		for i, s := range ss {
@@ -452,5 +456,4 @@ func clean(kv attribute.KeyValue) attribute.KeyValue {
 		}
 		kv.Value = attribute.StringSliceValue(ss)
 	}
-	return kv
 }

@@ -286,7 +286,9 @@ func (a Attributes) keyValues() []attribute.KeyValue {
 	add(UserIDKey, a.UserID)
 	addJSON(MetadataKey, a.Metadata)
 	if len(a.Tags) > 0 {
-		kvs = append(kvs, clean(TagTagsKey.StringSlice(a.Tags)))
+		tags := TagTagsKey.StringSlice(a.Tags)
+		clean(&tags)
+		kvs = append(kvs, tags)
 	}
 	add(LLMPromptTemplateTemplateKey, a.PromptTemplate.Template)
 	add(LLMPromptTemplateVersionKey, a.PromptTemplate.Version)
