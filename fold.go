@@ -50,8 +50,9 @@ var (
 
 // chunks folds a stream of chunks that look like the response in parts.
 type chunks struct {
-	root node
-	last template
+	root  node
+	ahead value // a chunk that is not yet added, so that its reader need not wait for that
+	last  template
 
 	// What the chunk that is being added does to what was there, rather than replace it.
 	added int
@@ -59,10 +60,11 @@ type chunks struct {
 	to    *node // where that went; nil: it could come again without being added
 	long  bool  // it is too long to be kept in memory for a part of it
 
-	spare []node // made some at a time
-	nodes int    // how many there are
-	size  int    // of what they have, in bytes
-	cut   bool   // there is no room for something
+	spareNodes []node // made as many at a time as most streams need
+	spareParts []parts
+	nodes      int  // how many there are
+	size       int  // of what they have, in bytes
+	cut        bool // there is no room for something
 }
 
 // template is a chunk that adds one piece of text to what is there, and nothing else
@@ -78,6 +80,7 @@ func foldChunks(r *rule) func() fold {
 }
 
 func (c *chunks) repeat(chunk []byte) bool {
+	c.settle()
 	t := &c.last
 	end := len(chunk) - len(t.behind)
 	if t.to == nil || end < len(t.before) || string(chunk[:len(t.before)]) != t.before || string(chunk[end:]) != t.behind {
@@ -96,19 +99,30 @@ func (c *chunks) repeat(chunk []byte) bool {
 }
 
 func (c *chunks) add(chunk value) (over bool, err error) {
+	c.settle()
+	c.ahead = chunk
+	return false, nil
+}
+
+// settle adds the chunk that is ahead.
+func (c *chunks) settle() {
+	chunk := c.ahead
+	if chunk == "" {
+		return
+	}
+	c.ahead = ""
 	c.added, c.text, c.to = 0, "", nil
 	c.long = len(chunk) > longChunk
 	c.root.merge(chunk, c)
 	c.last = template{}
 	if c.added != 1 || c.to == nil || c.long {
-		return false, nil
+		return
 	}
 	// Where in the chunk the text stands is certain only if there is no other like it.
 	s, text := string(chunk), string(c.text)
-	if i := strings.Index(s, text); i == strings.LastIndex(s, text) {
+	if i := strings.Index(s, text); !strings.Contains(s[i+1:], text) {
 		c.last = template{s[:i+1], s[i+len(text)-1:], c.to}
 	}
-	return false, nil
 }
 
 // addedText notes a text that was added.
@@ -152,26 +166,40 @@ func (c *chunks) node(n node, others int) (_ *node, ok bool) {
 		lost := n // as n itself shall not be allocated
 		return &lost, false
 	}
-	if len(c.spare) == 0 {
-		c.spare = make([]node, 4)
+	if len(c.spareNodes) == 0 {
+		c.spareNodes = make([]node, 12)
 	}
-	fresh := &c.spare[0]
-	c.spare = c.spare[1:]
+	fresh := &c.spareNodes[0]
+	c.spareNodes = c.spareNodes[1:]
 	*fresh = n
 	return fresh, true
+}
+
+// newParts returns new parts.
+func (c *chunks) newParts() *parts {
+	if len(c.spareParts) == 0 {
+		c.spareParts = make([]parts, 6)
+	}
+	p := &c.spareParts[0]
+	c.spareParts = c.spareParts[1:]
+	return p
 }
 
 // finish takes a clean end for one: not all servers send [DONE].
 func (c *chunks) finish() error { return nil }
 
 func (c *chunks) object() value {
+	c.settle()
 	var b strings.Builder
 	b.Grow(c.size + c.nodes*len(`"a_usual_member":,`))
 	c.root.write(&b)
 	return value(b.String())
 }
 
-func (c *chunks) truncated() bool { return c.cut }
+func (c *chunks) truncated() bool {
+	c.settle()
+	return c.cut
+}
 
 // result folds a stream whose last event has the whole result.
 type result struct {
@@ -216,7 +244,7 @@ func (r *result) object() value {
 	return r.event
 }
 
-func (r *result) truncated() bool { return r.event == "" && r.parts != nil && r.parts.cut }
+func (r *result) truncated() bool { return r.event == "" && r.parts != nil && r.parts.truncated() }
 
 // node is a part of what the chunks of a stream add up to. It keeps text as it came,
 // still escaped: that saves decoding it, and half a surrogate pair at the end of a
@@ -246,9 +274,9 @@ func (n *node) kind() byte {
 }
 
 // become makes n a node with parts of that kind.
-func (n *node) become(kind byte) *parts {
+func (n *node) become(kind byte, c *chunks) *parts {
 	if n.parts == nil {
-		n.parts = new(parts)
+		n.parts = c.newParts()
 	}
 	n.parts.kind = kind
 	return n.parts
@@ -264,7 +292,7 @@ func (n *node) merge(v value, c *chunks) {
 	switch {
 	case (how == concat || how == once) && is('"'):
 		text := v[1 : len(v)-1]
-		p := n.become('"')
+		p := n.become('"', c)
 		c.addedText(n, v)
 		if (how == concat || string(p.text) != string(text)) && c.fits(len(text)) {
 			if p.text == nil {
@@ -273,24 +301,24 @@ func (n *node) merge(v value, c *chunks) {
 			p.text = append(p.text, text...)
 		}
 	case how == indexed && is('['):
-		n.become('[')
+		n.become('[', c)
 		for _, item := range v.items() {
 			n.item(item, c).merge(item, c)
 		}
 	case how == placed && is('['):
-		n.become('[')
+		n.become('[', c)
 		for i, item := range v.items() {
 			n.at(int64(i), c).merge(item, c)
 		}
 	case (how == byType || how == indexed) && is('{'):
-		n.become('{')
+		n.become('{', c)
 		for key, m := range v.members() {
 			if m.exists() {
 				n.member(key, c).merge(m, c)
 			}
 		}
 	case (how == byType || how == flat) && is('['):
-		p := n.become('[')
+		p := n.become('[', c)
 		for _, item := range v.items() {
 			c.added++
 			if !c.fits(len(item) + 1) {
@@ -361,7 +389,7 @@ func (n *node) has(key string, v value) bool {
 
 // at returns the item of a list with that index, a new one if there is none.
 func (n *node) at(index int64, c *chunks) *node {
-	p := n.become('[')
+	p := n.become('[', c)
 	at, found := slices.BinarySearchFunc(p.nodes, index, func(item *node, index int64) int { return cmp.Compare(item.index, index) })
 	if found {
 		return p.nodes[at]
@@ -375,7 +403,7 @@ func (n *node) at(index int64, c *chunks) *node {
 
 // in returns the member of an object with that key, a new one if there is none.
 func (n *node) in(key string, c *chunks) *node {
-	n.become('{')
+	n.become('{', c)
 	return n.member(key, c)
 }
 
