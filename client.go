@@ -252,9 +252,11 @@ func secretsOf(req *http.Request) secrets {
 	if password, ok := req.URL.User.Password(); ok {
 		s.inURL = append(s.inURL, password)
 	}
-	for name, values := range req.URL.Query() {
-		if name != "api-version" {
-			s.inURL = append(s.inURL, values...)
+	if req.URL.RawQuery != "" {
+		for name, values := range req.URL.Query() {
+			if name != "api-version" {
+				s.inURL = append(s.inURL, values...)
+			}
 		}
 	}
 	if _, token, ok := strings.Cut(s.keys[0], " "); ok { // behind Bearer

@@ -157,10 +157,14 @@ func newMask(c TraceConfig) *mask {
 
 // all returns what of kvs may be recorded, in a slice of its own.
 func (m *mask) all(kvs []attribute.KeyValue) []attribute.KeyValue {
-	return m.inPlace(slices.Clone(kvs))
+	kvs = slices.Clone(kvs)
+	for i := range kvs {
+		kvs[i].Key = attribute.Key(recordable(string(kvs[i].Key)))
+	}
+	return m.inPlace(kvs)
 }
 
-// inPlace is all for a slice that nobody else needs.
+// inPlace is all for a slice that nobody else needs, with keys of our own.
 func (m *mask) inPlace(kvs []attribute.KeyValue) []attribute.KeyValue {
 	inputJSON, outputJSON := isJSON(InputMIMETypeKey, kvs), isJSON(OutputMIMETypeKey, kvs)
 	kept := 0
@@ -440,9 +444,8 @@ func isBase64URL(s string) bool {
 	return strings.HasPrefix(media, "data:") && strings.Contains(media, "base64")
 }
 
-// clean makes all text in kv [recordable].
+// clean makes all text in the value of kv [recordable].
 func clean(kv *attribute.KeyValue) {
-	kv.Key = attribute.Key(recordable(string(kv.Key)))
 	switch kv.Value.Type() {
 	case attribute.STRING:
 		s := kv.Value.AsString()
