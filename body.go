@@ -142,7 +142,7 @@ func (c *call) take(p []byte) (over bool, err error) {
 			if c.reply.Len() == 0 {
 				c.reply.Grow(max(c.length, len(p), 1024))
 			}
-			c.reply.Write(p)
+			c.reply.add(p)
 			return false, nil
 		}
 		c.stream = &stream{fold: c.endpoint.stream()}

@@ -336,14 +336,15 @@ type kept struct {
 	cut bool // there is more of it
 }
 
-// Write keeps p, as far as there is room.
-func (k *kept) Write(p []byte) (int, error) {
+// add keeps p, as far as there is room.
+func (k *kept) add(p []byte) {
 	room := maxBody - k.Len()
-	if len(p) <= room {
-		return k.Builder.Write(p)
-	}
-	k.Builder.Write(p[:room])
-	k.cut = true
+	k.cut = k.cut || len(p) > room
+	k.Builder.Write(p[:min(len(p), room)])
+}
+
+func (k *kept) Write(p []byte) (int, error) {
+	k.add(p)
 	return len(p), nil
 }
 
@@ -370,7 +371,7 @@ type teeBody struct {
 func (t *teeBody) Read(p []byte) (int, error) {
 	n, err := t.ReadCloser.Read(p)
 	t.mu.Lock()
-	t.kept.Write(p[:n])
+	t.kept.add(p[:n])
 	t.mu.Unlock()
 	return n, err
 }

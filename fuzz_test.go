@@ -80,7 +80,7 @@ func decoded(v value) any {
 	case '{':
 		m := map[string]any{}
 		for k, x := range v.members() {
-			m[string([]rune(string(k)))] = decoded(x)
+			m[string([]rune(k))] = decoded(x)
 		}
 		return m
 	case '[':
@@ -214,10 +214,10 @@ func FuzzExtractors(f *testing.F) {
 func hasTwins(v value) bool {
 	keys, indices := map[string]bool{}, map[int64]bool{}
 	for k, m := range v.members() {
-		if keys[string(k)] || hasTwins(m) {
+		if keys[k] || hasTwins(m) {
 			return true
 		}
-		keys[string(k)] = true
+		keys[k] = true
 	}
 	for i, m := range v.items() {
 		index, ok := m.get("index").integer()

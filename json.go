@@ -466,7 +466,7 @@ func writeQuoted(w *strings.Builder, s string) {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
 			b, _ := encode(s) // a string can always be encoded
-			w.WriteString(string(b))
+			w.Write(b)
 			return
 		}
 	}

@@ -246,7 +246,7 @@ func redactMembers(s string, keys ...string) string {
 	}
 	var o object
 	for k, m := range v.members() {
-		if m.exists() && slices.Contains(keys, string(k)) {
+		if m.exists() && slices.Contains(keys, k) {
 			m = quote(Redacted)
 		}
 		o.add(k, m)
