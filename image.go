@@ -35,7 +35,7 @@ func imageInput(prompt string, urls []string) (kvs []attribute.KeyValue) {
 		in.mediaPart(typeImage, partImageURL, url)
 		in.parts++
 	}
-	return appendFound(kvs, in.kvs...)
+	return append(kvs, in.kvs...)
 }
 
 // imageResponse describes images, or the event that ends a stream of one.
@@ -50,7 +50,7 @@ func imageResponse(v value) (x extract) {
 	for i, image := range data.items() {
 		x.addImage(i, image, &out)
 	}
-	x.content = appendFound(x.content, out.kvs...)
+	x.content = append(x.content, out.kvs...)
 	return x
 }
 

@@ -309,7 +309,7 @@ func below(w uint64, n uint64) uint64 { return (w - n*lowBits) & ^w & highBits }
 // equal is [below] for the first byte that is c.
 func equal(w uint64, c uint64) uint64 { return below(w^c*lowBits, 1) }
 
-// first returns which byte of a word is the first with its high bit set.
+// first returns which byte of a word is the first with its high bit set, 8 if none is.
 func first(w uint64) int { return bits.TrailingZeros64(w) / 8 }
 
 // nextStructural returns the index of the first quote or bracket from s[i] on, len(s) if
@@ -337,6 +337,12 @@ func nextStructural(s string, i int) int {
 
 // skipString returns the index behind the string that starts at s[i].
 func skipString(s string, i int) (int, bool) {
+	if i+9 <= len(s) { // most keys and many values are short
+		w := word(s, i+1)
+		if quote := first(equal(w, '"')); quote < first(equal(w, '\\')) {
+			return i + 2 + quote, true
+		}
+	}
 	for end := i + 1; ; {
 		n := strings.IndexByte(s[end:], '"')
 		if n < 0 {

@@ -39,6 +39,9 @@ func recordable(s string) string {
 }
 
 // appendFound appends to what is found in a body, as long as that is not too much.
-func appendFound[S ~[]E, E any](s S, found ...E) S {
-	return append(s, found[:max(0, min(len(found), maxAttributes-len(s)))]...)
+func appendFound[S ~[]E, E any](s S, found E) S {
+	if len(s) >= maxAttributes {
+		return s
+	}
+	return append(s, found)
 }
