@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -249,8 +250,10 @@ const shortestSecret = 16
 
 func secretsOf(req *http.Request) secrets {
 	s := secrets{keys: [...]string{req.Header.Get("Authorization"), req.Header.Get("Api-Key"), req.Header.Get("X-Api-Key")}}
-	if password, ok := req.URL.User.Password(); ok {
-		s.inURL = append(s.inURL, password)
+	if user := req.URL.User; user != nil {
+		password, _ := user.Password()
+		escapedName, escapedPassword, _ := strings.Cut(user.String(), ":")
+		s.inURL = append(s.inURL, user.Username(), password, escapedName, escapedPassword)
 	}
 	if req.URL.RawQuery != "" {
 		for name, values := range req.URL.Query() {
@@ -267,7 +270,10 @@ func secretsOf(req *http.Request) secrets {
 
 // redact returns text without the secrets.
 func (s *secrets) redact(text string) string {
-	for _, secret := range append(s.keys[:], s.inURL...) {
+	hidden := append(s.keys[:], s.inURL...)
+	// One may be a part of another: longer ones first.
+	slices.SortFunc(hidden, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	for _, secret := range hidden {
 		if len(secret) >= shortestSecret {
 			text = strings.NewReplacer(secret, Redacted, url.QueryEscape(secret), Redacted).Replace(text)
 		}

@@ -118,34 +118,35 @@ type thorough struct{ fold }
 
 func (thorough) repeat([]byte) bool { return false }
 
-// FuzzStream feeds the same bytes whole, in pieces, and to a fold that takes no short
-// cut: the result must be the same.
+// FuzzStream feeds the same bytes whole, and in pieces of those sizes, again and again, to a
+// fold that takes no short cut: the result must be the same.
 func FuzzStream(f *testing.F) {
 	_, responses := goldenBodies(f)
 	for _, s := range responses {
 		if strings.Contains(s, "data:") {
-			f.Add([]byte(s), uint8(7))
+			f.Add([]byte(s), []byte{6, 0, 40})
 		}
 	}
 	w4, err := os.ReadFile("testdata/bench/W4.resp")
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(w4[:6000], uint8(100))
-	f.Add([]byte(": hello\r\n\r\ndata: {\"a\":1}\r\rdata: {\ndata: \"b\":\"c\"}\n\ndata:[DONE]"), uint8(1))
-	f.Fuzz(func(t *testing.T, b []byte, size uint8) {
-		read := func(f fold, size int) (string, bool, string) {
+	f.Add(w4[:6000], []byte{99})
+	f.Add([]byte(": hello\r\n\r\ndata: {\"a\":1}\r\rdata: {\ndata: \"b\":\"c\"}\n\ndata:[DONE]"), []byte{0})
+	f.Fuzz(func(t *testing.T, b, sizes []byte) {
+		read := func(f fold, sizes []byte) (object string, over bool, err string) {
 			s := &stream{fold: f}
-			for p := range slices.Chunk(b, size) {
-				// The reader may use its buffer again.
-				q := bytes.Clone(p)
-				over, err := s.feed(q)
-				for i := range q {
-					q[i] = 'x'
+			for rest, i := bytes.Clone(b), 0; len(rest) > 0; i++ {
+				n := len(rest)
+				if len(sizes) > 0 {
+					n = min(n, int(sizes[i%len(sizes)])+1)
 				}
+				over, err := s.feed(rest[:n])
+				clear(rest[:n]) // the reader may use its buffer again
 				if over {
 					return string(s.object()), true, errorText(err)
 				}
+				rest = rest[n:]
 			}
 			return string(s.object()), false, errorText(s.finish())
 		}
@@ -153,10 +154,10 @@ func FuzzStream(f *testing.F) {
 			if e.stream == nil {
 				continue
 			}
-			whole, over, err := read(e.stream(), max(len(b), 1))
-			pieces, overPieces, errPieces := read(thorough{e.stream()}, int(size)+1)
+			whole, over, err := read(e.stream(), nil)
+			pieces, overPieces, errPieces := read(thorough{e.stream()}, sizes)
 			if whole != pieces || over != overPieces || err != errPieces {
-				t.Fatalf("%s: whole: %q %v %q\nin pieces of %d: %q %v %q", e.name, whole, over, err, int(size)+1, pieces, overPieces, errPieces)
+				t.Fatalf("%s: whole: %q %v %q\nin pieces of %v: %q %v %q", e.name, whole, over, err, sizes, pieces, overPieces, errPieces)
 			}
 			if whole != "" && !json.Valid([]byte(whole)) {
 				t.Fatalf("%s: the fold is not JSON: %q", e.name, whole)
@@ -172,17 +173,14 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// FuzzExtractors gives any bytes to every extractor, and what it makes of them to a
-// mask that hides as much as it can: no panic, valid text, and no key twice.
+// FuzzExtractors gives any bytes to every extractor: no panic, valid text, and no key
+// twice. FuzzMask has more of what holds for spans.
 func FuzzExtractors(f *testing.F) {
 	requests, responses := goldenBodies(f)
 	for _, s := range slices.Concat(requests, responses) {
 		f.Add([]byte(s))
 	}
-	masks := []*mask{
-		newMask(TraceConfig{}),
-		newMask(TraceConfig{HideInputImages: true, HideInputText: true, HideOutputText: true, HideEmbeddingsVectors: true, Base64ImageMaxLength: -1}),
-	}
+	c := &call{span: &Span{mask: newMask(TraceConfig{})}}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, e := range endpoints {
 			extracts := []extract{e.request(parse(string(b)))}
@@ -190,19 +188,16 @@ func FuzzExtractors(f *testing.F) {
 				extracts = append(extracts, e.response(parse(string(b))))
 			}
 			for _, x := range extracts {
-				for _, m := range masks {
-					c := &call{span: &Span{mask: m}}
-					kvs := c.appendLarge(slices.Concat(x.facts, x.content), x, x.format)
-					seen := map[string]bool{}
-					for _, kv := range m.all(kvs) {
-						if !utf8.ValidString(kv.Value.String()) {
-							t.Errorf("%s: %s is not UTF-8: %q", e.name, kv.Key, kv.Value.String())
-						}
-						if seen[string(kv.Key)] && valid(string(b)) && !hasTwins(parse(string(b))) {
-							t.Errorf("%s: %s is there twice", e.name, kv.Key)
-						}
-						seen[string(kv.Key)] = true
+				kvs := c.appendLarge(slices.Concat(x.facts, x.content), x, x.format)
+				seen := map[string]bool{}
+				for _, kv := range c.span.mask.all(kvs) {
+					if !utf8.ValidString(kv.Value.String()) {
+						t.Errorf("%s: %s is not UTF-8: %q", e.name, kv.Key, kv.Value.String())
 					}
+					if seen[string(kv.Key)] && valid(string(b)) && !hasTwins(parse(string(b))) {
+						t.Errorf("%s: %s is there twice", e.name, kv.Key)
+					}
+					seen[string(kv.Key)] = true
 				}
 			}
 		}

@@ -20,7 +20,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/go-openinference/openinference"
 )
@@ -122,13 +121,10 @@ func goldenCases(t testing.TB) []*goldenCase {
 // run sends the case's request, reads the reply to its end and returns the spans.
 func (c *goldenCase) run(t *testing.T) []sdktrace.ReadOnlySpan {
 	t.Helper()
-	recorder := tracetest.NewSpanRecorder()
-	limits := sdktrace.NewSpanLimits()
-	limits.AttributeCountLimit = -1
-	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder), sdktrace.WithRawSpanLimits(limits))
+	recorder := newRecorder(unlimited)
 	base := &cannedTransport{response: c.Response}
 	transport := openinference.NewTransport(base,
-		openinference.WithTracerProvider(tp),
+		openinference.WithTracerProvider(recorder.provider),
 		openinference.WithIOFormat(openinference.IOJSON),
 		openinference.WithTraceConfig(openinference.TraceConfigFromEnv()))
 
@@ -174,7 +170,7 @@ func (c *goldenCase) method() string {
 	return *c.Method
 }
 
-func (c *goldenCase) url(t *testing.T) string {
+func (c *goldenCase) url(t testing.TB) string {
 	t.Helper()
 	if c.Path == nil {
 		return strings.TrimSuffix(c.BaseURL, "/v1") + c.Endpoint

@@ -29,6 +29,13 @@ func newRecorder(opts ...sdktrace.TracerProviderOption) *recorder {
 	return &recorder{r, sdktrace.NewTracerProvider(append(opts, sdktrace.WithSpanProcessor(r))...)}
 }
 
+// unlimited keeps all attributes of a span.
+var unlimited = func() sdktrace.TracerProviderOption {
+	limits := sdktrace.NewSpanLimits()
+	limits.AttributeCountLimit = -1
+	return sdktrace.WithRawSpanLimits(limits)
+}()
+
 // only returns the one span that has ended.
 func (r *recorder) only(t *testing.T) sdktrace.ReadOnlySpan {
 	t.Helper()

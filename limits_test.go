@@ -31,9 +31,7 @@ const (
 // all of it has come. The span may have any number of attributes.
 func exchangeAll(t *testing.T, path, contentType, request string, reply io.Reader, opts ...openinference.Option) sdktrace.ReadOnlySpan {
 	t.Helper()
-	limits := sdktrace.NewSpanLimits()
-	limits.AttributeCountLimit = -1
-	r := newRecorder(sdktrace.WithRawSpanLimits(limits))
+	r := newRecorder(unlimited)
 	sent := &counter{Reader: reply}
 	transport := openinference.NewTransport(roundTripperFunc(func(*http.Request) (*http.Response, error) {
 		return &http.Response{Status: "200 OK", StatusCode: http.StatusOK, Body: io.NopCloser(sent)}, nil

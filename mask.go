@@ -60,7 +60,8 @@ type TraceConfig struct {
 	// HideEmbeddingsText hides embedding.text.
 	// Variable: OPENINFERENCE_HIDE_EMBEDDINGS_TEXT.
 	HideEmbeddingsText bool
-	// HideLLMInvocationParameters drops llm.invocation_parameters.
+	// HideLLMInvocationParameters drops llm.invocation_parameters; together with
+	// HideInputs embedding.invocation_parameters, too.
 	// Variable: OPENINFERENCE_HIDE_LLM_INVOCATION_PARAMETERS.
 	HideLLMInvocationParameters bool
 	// HideLLMTools drops llm.tools. Variable: OPENINFERENCE_HIDE_LLM_TOOLS.
@@ -224,7 +225,7 @@ func (m *mask) text(key attribute.Key, s string, inputJSON, outputJSON bool) str
 			s = redactMembers(s, "instructions", "prompt") // a response repeats them
 		}
 		return m.redactJSON(s, false)
-	case key == LLMInvocationParametersKey:
+	case key == LLMInvocationParametersKey, key == EmbeddingInvocationParametersKey:
 		if m.HideInputs {
 			s = readable(without(parse(s), inputParameters...))
 		}
@@ -275,6 +276,8 @@ func (m *mask) decide(key attribute.Key, inputJSON, outputJSON bool) decision {
 	switch {
 	case key == LLMInvocationParametersKey:
 		return when(m.HideLLMInvocationParameters, drop)
+	case key == EmbeddingInvocationParametersKey:
+		return when(m.HideLLMInvocationParameters && m.HideInputs, drop)
 	case has(LLMToolsKey):
 		return when(m.HideInputs || m.HideLLMTools, drop)
 	case key == InputValueKey:

@@ -3,17 +3,21 @@ package openinference_test
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
+	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/go-openinference/openinference"
@@ -186,6 +190,7 @@ var contentKinds = []struct {
 		{request: `{"messages":[],"user":"Canary7Q"}`},
 		{request: `{"messages":[],"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"description":"Canary7Q"}}}}`},
 		{path: "/v1/responses", request: `{"input":"hi","metadata":{"ticket":"Canary7Q"}}`},
+		{path: "/v1/embeddings", request: `{"input":"hi","user":"Canary7Q"}`},
 	}},
 	{"text of answers", []string{"HIDE_OUTPUTS"}, []exchanged{
 		chatReply(`"content":"Canary7Q"`),
@@ -276,19 +281,18 @@ func exported(span sdktrace.ReadOnlySpan) map[string]string {
 
 var indexInKey = regexp.MustCompile(`\.\d+\.`)
 
-// leaks returns the places in the span of a call where the canary stands, under the
-// variables as they are.
-func (e exchanged) leaks(t *testing.T, format openinference.IOFormat) (places []string) {
+// span makes a call and returns its span.
+func (e exchanged) span(t *testing.T, opts ...openinference.Option) sdktrace.ReadOnlySpan {
 	t.Helper()
-	r := newRecorder()
-	reply := goldenResponse{Status: max(e.status, http.StatusOK), Body: e.reply}
+	r := newRecorder(unlimited)
+	reply := goldenResponse{Status: http.StatusOK, Body: e.reply}
 	if e.status != 0 {
 		reply.Status = e.status
 	}
 	if e.reply == "" {
 		reply.Body = "{}"
 	}
-	transport := openinference.NewTransport(&cannedTransport{response: reply}, openinference.WithTracerProvider(r.provider), openinference.WithIOFormat(format))
+	transport := openinference.NewTransport(&cannedTransport{response: reply}, append(opts, openinference.WithTracerProvider(r.provider))...)
 	path, request := "/v1/chat/completions", `{"model":"m","messages":[]}`
 	if e.path != "" {
 		path = e.path
@@ -296,12 +300,19 @@ func (e exchanged) leaks(t *testing.T, format openinference.IOFormat) (places []
 	if e.request != "" {
 		request = e.request
 	}
-	req := must(http.NewRequest(http.MethodPost, "https://api.openai.com"+path, strings.NewReader(request)))
+	req := must(http.NewRequest(http.MethodPost, origin+path, strings.NewReader(request)))
 	req.Header.Set("Content-Type", e.contentType)
 	resp := must(transport.RoundTrip(req))
 	io.Copy(io.Discard, resp.Body)
 	resp.Body.Close()
-	for place, text := range exported(r.only(t)) {
+	return r.only(t)
+}
+
+// leaks returns the places in the span of a call where the canary stands, under the
+// variables as they are.
+func (e exchanged) leaks(t *testing.T, format openinference.IOFormat) (places []string) {
+	t.Helper()
+	for place, text := range exported(e.span(t, openinference.WithIOFormat(format))) {
 		// JSON may stand in JSON.
 		if text = strings.NewReplacer(`\u0043`, "C", `\/`, "/").Replace(text); canaries.MatchString(text) {
 			places = append(places, indexInKey.ReplaceAllString(place, ".N."))
@@ -395,6 +406,179 @@ func orNothing(s string) string {
 		return "nothing"
 	}
 	return s
+}
+
+// modelPaths are the paths of the calls that are traced.
+var modelPaths = []string{
+	"/v1/chat/completions", "/v1/responses", "/v1/completions", "/v1/embeddings", "/v1/images/generations", "/v1/images/edits",
+	"/v1/images/variations", "/v1/audio/transcriptions", "/v1/audio/translations", "/v1/audio/speech", "/v1/moderations",
+}
+
+// configOf returns the TraceConfig whose switches are the bits of a number.
+func configOf(switches uint16, limit int) (c openinference.TraceConfig) {
+	v := reflect.ValueOf(&c).Elem()
+	for i := range v.NumField() {
+		if f := v.Field(i); f.Kind() == reflect.Bool {
+			f.SetBool(switches>>i&1 == 1)
+		}
+	}
+	c.Base64ImageMaxLength = limit
+	return c
+}
+
+// namesOfModels are what no switch hides.
+var namesOfModels = []attribute.Key{
+	openinference.LLMModelNameKey, openinference.LLMRequestModelNameKey, openinference.LLMResponseModelNameKey, openinference.EmbeddingModelNameKey,
+}
+
+var dataURL = regexp.MustCompile(`^data:[^,]*;base64,`)
+
+// FuzzMask makes any call under any TraceConfig. One that has further switches on records
+// nothing that the other does not, no data URL is over the limit, and three switches
+// together leave the canary only in the name of the model.
+func FuzzMask(f *testing.F) {
+	for i, k := range contentKinds {
+		for _, call := range k.calls {
+			path := max(0, slices.Index(modelPaths, call.path))
+			f.Add(uint8(path), call.contentType != "", call.request, call.reply, uint16(0), uint16(1<<(i%13)), 5, i%2 == 0)
+		}
+	}
+	f.Fuzz(func(t *testing.T, path uint8, isForm bool, request, reply string, switches, more uint16, limit int, text bool) {
+		reported := handled(t)
+		call := exchanged{path: modelPaths[int(path)%len(modelPaths)], request: request, reply: reply}
+		if isForm {
+			call.contentType = formType
+		}
+		format := openinference.IOJSON
+		if text {
+			format = openinference.IOText
+		}
+		under := func(c openinference.TraceConfig) sdktrace.ReadOnlySpan {
+			return call.span(t, openinference.WithIOFormat(format), openinference.WithTraceConfig(c))
+		}
+		less, hides := under(configOf(switches, limit)), configOf(switches|more, limit)
+		checkProportion(t, less, len(request)+len(reply))
+		for _, kv := range under(hides).Attributes() {
+			got := kv.Value.String()
+			switch before, ok := lookup(less.Attributes(), kv.Key); {
+			case !ok:
+				t.Errorf("%+v: %s = %q, which is not there with less hidden", hides, kv.Key, got)
+			case got != before.String() && !strings.Contains(got, openinference.Redacted) && !strings.HasSuffix(string(kv.Key), ".invocation_parameters"):
+				t.Errorf("%+v: %s = %q, which is %q with less hidden", hides, kv.Key, got, before.String())
+			case limit != 0 && utf8.RuneCountInString(got) > limit && dataURL.MatchString(got) && strings.HasSuffix(string(kv.Key), ".url"):
+				t.Errorf("%+v: %s = %q, over the limit", hides, kv.Key, got)
+			}
+		}
+		hides.HideInputs, hides.HideOutputs, hides.HideLLMInvocationParameters = true, true, true
+		for _, kv := range under(hides).Attributes() {
+			if canaries.MatchString(string(kv.Key)+kv.Value.String()) && !slices.Contains(namesOfModels, kv.Key) {
+				t.Errorf("%+v: %s = %s", hides, kv.Key, kv.Value.String())
+			}
+		}
+		if errs := reported(); len(errs) > 0 {
+			t.Errorf("got reports %v, want none", errs)
+		}
+	})
+}
+
+// modelPath is that of a model call, with the last part of it.
+var modelPath = regexp.MustCompile(`/(chat/completions|responses|completions|embeddings|images/(?:generations|edits|variations)|audio/(?:transcriptions|translations|speech)|moderations)/?$`)
+
+var spanNames = map[string]string{
+	"chat/completions": "ChatCompletion", "responses": "Response", "completions": "Completion", "embeddings": "CreateEmbeddings",
+	"images/generations": "ImagesResponse", "images/edits": "ImagesResponse", "images/variations": "ImagesResponse",
+	"audio/transcriptions": "Transcription", "audio/translations": "Translation", "audio/speech": "Speech", "moderations": "ModerationCreateResponse",
+}
+
+// FuzzURL calls any URL. Its path decides what the span is, if there is one; its host, in
+// any case of letters and with or without a port, who the provider is. The span has of the
+// URL only scheme, host and path, as they are. A key in a header, a query, a password or a
+// fragment is nowhere, even if the server or the transport repeats it in its error.
+func FuzzURL(f *testing.F) {
+	for _, rest := range []string{
+		"api.openai.com/v1/chat/completions", "x.openai.azure.com/openai/deployments/a%2Fb/chat/completions?api-version=1", "eu-aiplatform.googleapis.com:443/v1/responses/",
+		"[::1]:8080/completions#a", "user:pass@h/v1/embeddings?a=b;c", "API.GROQ.COM/openai/v1/audio/speech", "h/v1/images/edits?%zz", "h/chat/completions/x", "h//v1/moderations?", "notapi.openai.com/é/responses",
+	} {
+		f.Add(rest, "sk-0123456789")
+		f.Add(rest, "a/b+c==")
+	}
+	f.Fuzz(func(t *testing.T, rest, key string) {
+		u, err := url.Parse("https://" + rest)
+		if err != nil || u.Host == "" || canaries.MatchString(rest) || !keyText.MatchString(key) {
+			return
+		}
+		key = canary + key + canary
+		span := callURL(t, u, key, nil)
+		parts := modelPath.FindStringSubmatch(u.Path)
+		if parts == nil || span == nil {
+			if parts != nil || span != nil {
+				t.Errorf("%s: got span %v, want one: %v", u, span, parts != nil)
+			}
+			return
+		}
+		if got, want := span.Name(), spanNames[parts[1]]; got != want {
+			t.Errorf("%s: got span %s, want %s", u, got, want)
+		}
+		if full := attr(span, "url.full"); full != "" {
+			got, err := url.Parse(full)
+			if err != nil || got.Scheme != u.Scheme || got.Host != u.Host || got.EscapedPath() != u.EscapedPath() || got.User != nil || strings.ContainsAny(full, "?#") {
+				t.Errorf("%s: got url.full %s (%v)", u, full, err)
+			}
+			if got := attr(span, "url.path"); got != u.EscapedPath() {
+				t.Errorf("%s: got url.path %s", u, got)
+			}
+		}
+		company := attr(span, openinference.LLMProviderKey)
+		others := map[string]string{strings.ToUpper(u.Host): company, u.Hostname() + ".example.org": ""}
+		if company != "" {
+			others["below."+u.Hostname()+":1"] = company
+		}
+		for host, want := range others {
+			other := *u
+			if other.Host = host; strings.ContainsAny(u.Host, "[]:%") || strings.ContainsFunc(u.Host, func(r rune) bool { return r > '~' }) {
+				continue
+			}
+			if got := attr(callURL(t, &other, key, nil), openinference.LLMProviderKey); got != want {
+				t.Errorf("%s: got provider %q, want %q", host, got, want)
+			}
+		}
+		callURL(t, u, key, errors.New("no connection"))
+	})
+}
+
+// keyText is what a key may be made of.
+var keyText = regexp.MustCompile(`^[A-Za-z0-9._~+/=-]*$`)
+
+// callURL calls u with a key, which stands in all places for one and in the error of the
+// server or of the transport, whose cause is given. It returns the span, nil if there is
+// none. The key must not be in it.
+func callURL(t *testing.T, u *url.URL, key string, cause error) sdktrace.ReadOnlySpan {
+	t.Helper()
+	r := newRecorder()
+	target := *u
+	target.User = url.UserPassword(key, key)
+	target.RawQuery += "&key=" + url.QueryEscape(key)
+	target.Fragment = key
+	req := &http.Request{Method: http.MethodPost, URL: &target, Header: http.Header{"Authorization": {"Bearer " + key[:16]}, "Api-Key": {key}}}
+	resp, err := openinference.NewTransport(roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		if cause != nil {
+			return nil, &url.Error{Op: "Post", URL: req.URL.String(), Err: fmt.Errorf("%w for %s", cause, key)}
+		}
+		return &http.Response{StatusCode: http.StatusUnauthorized, Body: io.NopCloser(strings.NewReader("refused: " + key + " " + req.URL.RequestURI()))}, nil
+	}), openinference.WithTracerProvider(r.provider)).RoundTrip(req)
+	if err == nil {
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+	}
+	var span sdktrace.ReadOnlySpan
+	for _, span = range r.Ended() {
+		for place, text := range exported(span) {
+			if strings.Contains(text, canary) {
+				t.Errorf("%s: %s", place, text)
+			}
+		}
+	}
+	return span
 }
 
 // TestSecretsAreNowhere calls with a key in each place in which APIs take one, and has

@@ -10,15 +10,19 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	openai "github.com/sashabaranov/go-openai"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/go-openinference/openinference"
 )
@@ -37,11 +41,9 @@ type chance struct {
 func exchanges(t *testing.T, n int, try func(t *testing.T, c *chance)) {
 	t.Helper()
 	c := &chance{}
-	for _, g := range goldenCases(t) {
-		if body := g.requestBody(); len(body) < 4096 && len(g.Response.Body) < 4096 {
-			c.requests = append(c.requests, string(body))
-			c.replies = append(c.replies, g.Response.Body)
-		}
+	for _, g := range shortCases(t) {
+		c.requests = append(c.requests, string(g.requestBody()))
+		c.replies = append(c.replies, g.Response.Body)
 	}
 	for i := range n {
 		c.Rand = rand.New(rand.NewPCG(seed, uint64(i)))
@@ -50,6 +52,29 @@ func exchanges(t *testing.T, n int, try func(t *testing.T, c *chance)) {
 			t.Fatalf("in exchange %d of seed %d", i, seed)
 		}
 	}
+}
+
+// shortCases are the golden cases without those that are long.
+func shortCases(t testing.TB) []*goldenCase {
+	return slices.DeleteFunc(goldenCases(t), func(g *goldenCase) bool {
+		return len(g.requestBody()) >= 4096 || len(g.Response.Body) >= 4096
+	})
+}
+
+// decisions is a source of chance for a fuzzer to decide. What it leaves open is the same
+// each time.
+type decisions struct {
+	made []byte
+	rest *rand.PCG
+}
+
+func (d *decisions) Uint64() uint64 {
+	if len(d.made) == 0 {
+		return d.rest.Uint64()
+	}
+	b := d.made[0]
+	d.made = d.made[1:]
+	return uint64(b) * 0x01_01_01_01_01_01_01_01 // there are those who look at its first bits, and at its last
 }
 
 func pick[T any](c *chance, of ...T) T { return of[c.IntN(len(of))] }
@@ -102,9 +127,9 @@ func (c *chance) path() string {
 		pick(c, "", "?api-version=1", "?a=b&a=c#d")
 }
 
-func (c *chance) options() []openinference.Option {
+func (c *chance) options(r *recorder) []openinference.Option {
 	return []openinference.Option{
-		openinference.WithTracerProvider(newRecorder().provider),
+		openinference.WithTracerProvider(r.provider),
 		openinference.WithIOFormat(pick(c, openinference.IOAuto, openinference.IOJSON, openinference.IOText)),
 		openinference.WithTraceConfig(pick(c, openinference.TraceConfig{}, openinference.TraceConfig{HideInputs: true, HideOutputs: true, Base64ImageMaxLength: -1})),
 	}
@@ -154,111 +179,182 @@ func (s *scripted) Close() error {
 
 type userKey struct{}
 
+// transfer is what goes over the wire.
+type transfer struct {
+	path                                                   string
+	requestType, requestEncoding, replyType, replyEncoding string
+	request, reply                                         []byte
+}
+
 // TestTransportIsTransparent compares a base transport with one that is traced, for any
-// exchange: read by read, close by close, error by error, and what the base gets.
+// exchange.
 func TestTransportIsTransparent(t *testing.T) {
 	exchanges(t, 2000, func(t *testing.T, c *chance) {
-		method, url := pick(c, "POST", "POST", "POST", "GET", "PUT"), "https://api.openai.com"+c.path()
-		header, body := c.header("Content-Length", "Traceparent", "Baggage", "Accept"), c.damaged(c.requests)
-		header.Set("Content-Type", c.contentType())
-		hasBody, rereadable, length := c.IntN(10) > 0, c.IntN(2) == 0, pick(c, int64(len(body)), -1, 0)
-		pieces := c.pieces(body)
-		encoding := pick(c, nil, []string{"chunked"}, []string{"identity"})
+		checkTransparent(t, c, transfer{
+			path: c.path(), requestType: c.contentType(), request: c.damaged(c.requests),
+			replyType: c.contentType(), replyEncoding: pick(c, "", "", "identity", "gzip"), reply: c.damaged(c.replies),
+		})
+	})
+}
 
-		status := pick(c, 200, 200, 200, 201, 204, 301, 307, 400, 401, 404, 429, 500, 503, 599)
-		replyHeader, reply := c.header("Content-Encoding", "Content-Length", "Retry-After"), c.damaged(c.replies)
-		replyHeader.Set("Content-Type", c.contentType())
-		replyPieces, end, withLast, closing := c.pieces(reply), pick(c, io.EOF, io.EOF, io.EOF, errBody, context.Canceled), c.IntN(2) == 0, pick(c, nil, errClosing)
-		baseErr, baseResponds, replyHasBody := pick(c, nil, nil, nil, nil, errBase), c.IntN(2) == 0, c.IntN(20) > 0
-		sizes := []int{pick(c, 0, 1, 7), pick(c, 1, 512), pick(c, 1, 8192)}
-		reads, closes, after := pick(c, 1000, 1000, 1000, 3, 0), c.IntN(3), c.IntN(3)
-		options := c.options()
+// FuzzTransport lets the fuzzer make up the exchange, and decide what else there is to
+// decide. See checkTransparent for what must hold.
+func FuzzTransport(f *testing.F) {
+	for i, g := range shortCases(f) {
+		c := rand.New(rand.NewPCG(seed, uint64(i)))
+		made := make([]byte, 64)
+		for i := range made[1:] { // the first 0 is for POST
+			made[i+1] = byte(c.IntN(256))
+		}
+		request, contentType := g.requestBody(), "application/json"
+		if g.isMultipart {
+			contentType = "multipart/form-data; boundary=BOUNDARY"
+		}
+		_, path, _ := strings.Cut(strings.TrimPrefix(g.url(f), "https://"), "/")
+		f.Add(made, "/"+path, contentType, "", request, g.Response.Headers["content-type"], "", []byte(g.Response.Body))
+	}
+	f.Fuzz(func(t *testing.T, made []byte, path, requestType, requestEncoding string, request []byte, replyType, replyEncoding string, reply []byte) {
+		if _, err := url.Parse(origin + path); err != nil {
+			return
+		}
+		c := &chance{Rand: rand.New(&decisions{made, rand.NewPCG(seed, 0)})}
+		checkTransparent(t, c, transfer{path, requestType, requestEncoding, replyType, replyEncoding, request, reply})
+	})
+}
 
-		// run makes the exchange and notes all that either side can see.
-		run := func(traced bool) (seen []any) {
-			note := func(what ...any) { seen = append(seen, what...) }
-			base := http.RoundTripper(roundTripperFunc(func(req *http.Request) (*http.Response, error) {
-				note(req.Method, req.URL.String(), req.Host, req.Header.Clone(), req.ContentLength, req.TransferEncoding, req.Close, req.GetBody != nil)
-				deadline, ok := req.Context().Deadline()
-				note(req.Context().Value(userKey{}), deadline, ok)
-				if req.Body != nil {
-					b, err := io.ReadAll(req.Body)
-					note(string(b), err, req.Body.Close())
-				}
-				if req.GetBody != nil {
-					again, err := req.GetBody()
-					note(string(must(io.ReadAll(again))), err)
-				}
-				resp := &http.Response{
-					Status: fmt.Sprint(status, " text"), StatusCode: status, Proto: "HTTP/1.1", Header: replyHeader.Clone(),
-					ContentLength: int64(len(reply)), TransferEncoding: encoding, Trailer: http.Header{"X-Trailer": nil}, Request: req,
-				}
-				if replyHasBody {
-					resp.Body = &scripted{pieces: append([][]byte{}, replyPieces...), end: end, withLast: withLast, closing: closing,
-						onEnd: func() { resp.Trailer.Set("X-Trailer", "end") }}
-				}
-				if baseErr != nil && !baseResponds {
-					resp = nil
-				}
-				return resp, baseErr
-			}))
-			if traced {
-				base = openinference.NewTransport(base, options...)
+const origin = "https://api.openai.com"
+
+// checkTransparent makes an exchange with a base transport and with the same one traced,
+// and compares all that either side can see: read by read, close by close, error by error,
+// and what the base gets. The span of a model call must end with the exchange, have valid
+// text in it, and no more of it than is in proportion. Nothing is reported.
+func checkTransparent(t *testing.T, c *chance, x transfer) {
+	t.Helper()
+	reported := handled(t)
+	method := pick(c, "POST", "POST", "POST", "GET", "PUT")
+	hasBody, rereadable, length := c.IntN(10) > 0, c.IntN(2) == 0, pick(c, int64(len(x.request)), -1, 0)
+	status := pick(c, 200, 200, 200, 201, 204, 301, 307, 400, 401, 404, 429, 500, 503, 599)
+	baseErr, baseResponds, replyHasBody := pick(c, nil, nil, nil, nil, errBase), c.IntN(2) == 0, c.IntN(20) > 0
+	end, withLast, closing := pick(c, io.EOF, io.EOF, io.EOF, errBody, context.Canceled), c.IntN(2) == 0, pick(c, nil, errClosing)
+	sizes := []int{pick(c, 0, 1, 7), pick(c, 1, 100), pick(c, 1, 5000)}
+	reads, closes, after := pick(c, 1000, 1000, 1000, 3, 0), c.IntN(3), c.IntN(3)
+	encoding := pick(c, nil, []string{"chunked"}, []string{"identity"})
+	header, replyHeader := c.header("Content-Length", "Traceparent", "Baggage", "Accept"), c.header("Content-Length", "Retry-After")
+	header["Content-Type"], header["Content-Encoding"] = []string{x.requestType}, []string{x.requestEncoding}
+	replyHeader["Content-Type"], replyHeader["Content-Encoding"] = []string{x.replyType}, []string{x.replyEncoding}
+	pieces, replyPieces := c.pieces(x.request), c.pieces(x.reply)
+	r := newRecorder(unlimited)
+	options := c.options(r)
+
+	// run makes the exchange and notes all that either side can see.
+	run := func(traced bool) (seen []any) {
+		note := func(what ...any) { seen = append(seen, what...) }
+		base := http.RoundTripper(roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+			note(req.Method, req.URL.String(), req.Host, req.Header.Clone(), req.ContentLength, req.TransferEncoding, req.Close, req.GetBody != nil)
+			deadline, ok := req.Context().Deadline()
+			note(req.Context().Value(userKey{}), deadline, ok)
+			if req.Body != nil {
+				b, err := io.ReadAll(req.Body)
+				note(string(b), err, req.Body.Close())
 			}
-			ctx, cancel := context.WithDeadline(context.WithValue(context.Background(), userKey{}, "v"), time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC))
-			defer cancel()
-			req := must(http.NewRequestWithContext(ctx, method, url, nil))
-			req.Header = header.Clone()
-			sent := &scripted{pieces: append([][]byte{}, pieces...), end: io.EOF}
-			if hasBody {
-				req.Body, req.ContentLength, req.TransferEncoding = sent, length, encoding
-				if rereadable {
-					req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-				}
+			if req.GetBody != nil {
+				again, err := req.GetBody()
+				note(string(must(io.ReadAll(again))), err)
 			}
-			resp, err := base.RoundTrip(req)
-			note(err, resp == nil, sent.closed, req.Header, req.ContentLength)
-			if hasBody {
-				note(req.Body == io.ReadCloser(sent), req.Context() == ctx)
+			resp := &http.Response{
+				Status: fmt.Sprint(status, " text"), StatusCode: status, Proto: "HTTP/1.1", Header: replyHeader.Clone(),
+				ContentLength: int64(len(x.reply)), TransferEncoding: encoding, Trailer: http.Header{"X-Trailer": nil}, Request: req,
 			}
-			if resp == nil {
-				return seen
+			if replyHasBody {
+				resp.Body = &scripted{pieces: append([][]byte{}, replyPieces...), end: end, withLast: withLast, closing: closing,
+					onEnd: func() { resp.Trailer.Set("X-Trailer", "end") }}
 			}
-			note(resp.Status, resp.StatusCode, resp.Proto, resp.Header, resp.ContentLength, resp.TransferEncoding, resp.Request == req, resp.Body == nil)
-			if resp.Body == nil {
-				return seen
+			if baseErr != nil && !baseResponds {
+				resp = nil
 			}
-			read := func(size int) error {
-				p := make([]byte, size)
-				n, err := resp.Body.Read(p)
-				note(n, string(p), err)
-				return err
+			return resp, baseErr
+		}))
+		if traced {
+			base = openinference.NewTransport(base, options...)
+		}
+		ctx, cancel := context.WithDeadline(context.WithValue(context.Background(), userKey{}, "v"), time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC))
+		defer cancel()
+		req := must(http.NewRequestWithContext(ctx, method, origin+x.path, nil))
+		req.Header = header.Clone()
+		sent := &scripted{pieces: append([][]byte{}, pieces...), end: io.EOF}
+		if hasBody {
+			req.Body, req.ContentLength, req.TransferEncoding = sent, length, encoding
+			if rereadable {
+				req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(x.request)), nil }
 			}
-			for i := range reads {
-				if read(sizes[i%len(sizes)]) != nil {
-					break
-				}
-			}
-			note(resp.Trailer)
-			for range closes {
-				note(resp.Body.Close())
-			}
-			for range after {
-				read(10)
-			}
+		}
+		resp, err := base.RoundTrip(req)
+		note(err, resp == nil, sent.closed, req.Header, req.ContentLength)
+		if hasBody {
+			note(req.Body == io.ReadCloser(sent), req.Context() == ctx)
+		}
+		if resp == nil {
 			return seen
 		}
-		want, got := run(false), run(true)
-		if len(got) != len(want) {
-			t.Fatalf("got %d observations, want %d:\n%q\n%q", len(got), len(want), got, want)
+		note(resp.Status, resp.StatusCode, resp.Proto, resp.Header, resp.ContentLength, resp.TransferEncoding, resp.Request == req, resp.Body == nil)
+		if resp.Body == nil {
+			return seen
 		}
-		for i := range want {
-			// Errors must be the same, not only alike.
-			if wantErr, ok := want[i].(error); ok && got[i] != any(wantErr) || !ok && !reflect.DeepEqual(got[i], want[i]) {
-				t.Errorf("observation %d: got %#v, want %#v", i, got[i], want[i])
+		read := func(size int) error {
+			p := make([]byte, size)
+			n, err := resp.Body.Read(p)
+			note(n, string(p), err)
+			return err
+		}
+		for i := range reads {
+			if read(sizes[i%len(sizes)]) != nil {
+				break
 			}
 		}
-	})
+		note(resp.Trailer)
+		for range closes {
+			note(resp.Body.Close())
+		}
+		for range after {
+			read(10)
+		}
+		note(resp.Body.Close()) // a body that is left open has no end
+		return seen
+	}
+	want, got := run(false), run(true)
+	if len(got) != len(want) {
+		t.Fatalf("got %d observations, want %d:\n%q\n%q", len(got), len(want), got, want)
+	}
+	for i := range want {
+		// Errors must be the same, not only alike.
+		if wantErr, ok := want[i].(error); ok && got[i] != any(wantErr) || !ok && !reflect.DeepEqual(got[i], want[i]) {
+			t.Errorf("observation %d: got %#v, want %#v", i, got[i], want[i])
+		}
+	}
+	if started, ended := len(r.Started()), len(r.Ended()); started > 1 || ended != started {
+		t.Errorf("%d spans started and %d ended, want one at most", started, ended)
+	}
+	for _, span := range r.Ended() {
+		checkProportion(t, span, len(x.path)+len(x.request)+len(x.reply))
+	}
+	if errs := reported(); len(errs) > 0 {
+		t.Errorf("got reports %v, want none", errs)
+	}
+}
+
+// checkProportion checks that a span has valid text in it, and no more of it than is in
+// proportion to the bytes that were exchanged.
+func checkProportion(t *testing.T, span sdktrace.ReadOnlySpan, exchanged int) {
+	t.Helper()
+	recorded := 0
+	for place, text := range exported(span) {
+		if recorded += len(place) + len(text); !utf8.ValidString(place + text) {
+			t.Errorf("%q = %q is not UTF-8", place, text)
+		}
+	}
+	if limit := 4096 + 100*exchanged; recorded > limit {
+		t.Errorf("the span has %d bytes of %d that were exchanged, want no more than %d", recorded, exchanged, limit)
+	}
 }
 
 // TestServerSeesTheSameRequests compares, over a network, an http.Client with a traced
@@ -290,7 +386,7 @@ func TestServerSeesTheSameRequests(t *testing.T) {
 	port := regexp.MustCompile(`127\.0\.0\.1:\d+`)
 
 	exchanges(t, 300, func(t *testing.T, c *chance) {
-		method, url := pick(c, "POST", "POST", "POST", "PUT"), srv.URL+c.path()
+		method, target := pick(c, "POST", "POST", "POST", "PUT"), srv.URL+c.path()
 		header, body, known, trailer := c.header("Accept-Encoding"), c.damaged(c.requests), c.IntN(2) == 0, c.IntN(4) == 0
 		header.Set("Content-Type", c.contentType())
 		status, replyHeader, pieces, abort := pick(c, 200, 200, 404, 429, 500), c.header("Retry-After"), c.pieces(c.damaged(c.replies)), c.IntN(5) == 0
@@ -320,7 +416,7 @@ func TestServerSeesTheSameRequests(t *testing.T) {
 			if !known {
 				content = io.MultiReader(content)
 			}
-			req := must(http.NewRequest(method, url, content))
+			req := must(http.NewRequest(method, target, content))
 			req.Header = header.Clone()
 			if trailer {
 				req.ContentLength = -1
@@ -340,7 +436,7 @@ func TestServerSeesTheSameRequests(t *testing.T) {
 		}
 		base := srv.Client().Transport
 		want, wantAtServer := run(&http.Client{Transport: base})
-		reply, atServer := run(&http.Client{Transport: openinference.NewTransport(base, c.options()...)})
+		reply, atServer := run(&http.Client{Transport: openinference.NewTransport(base, c.options(newRecorder())...)})
 		if diff := cmp.Diff(want, reply); diff != "" {
 			t.Errorf("the client's side (-want +got):\n%s", diff)
 		}
@@ -371,7 +467,7 @@ func TestStreamItemsAreTheSame(t *testing.T) {
 			}
 		}
 		pieces, end, status, contentType := c.pieces([]byte(stream.String())), pick(c, io.EOF, io.EOF, io.EOF, errBody), pick(c, 200, 200, 200, 200, 500), c.contentType()
-		options := c.options()
+		options := c.options(newRecorder())
 		run := func(client func(openai.ClientConfig) *openai.Client) (items []openai.ChatCompletionStreamResponse, err error) {
 			config := openai.DefaultConfig("sk-test")
 			config.HTTPClient = doerFunc(func(*http.Request) (*http.Response, error) {

@@ -332,7 +332,12 @@ func parseHeaders(variable string) (map[string]string, error) {
 		if !ok {
 			return nil, fmt.Errorf("export: %s: entry %d has no =; want k=v,k2=v2", variable, i+1)
 		}
-		headers[unescape(k)] = unescape(v)
+		k, v = unescape(k), unescape(v)
+		if err := checkHeader(strings.ToLower(k), v); err != nil {
+			// Not quoted: without a key, a credential that ends in = is taken for one.
+			return nil, fmt.Errorf("export: %s: entry %d: %w", variable, i+1, err)
+		}
+		headers[k] = v
 	}
 	return headers, nil
 }
@@ -351,15 +356,22 @@ func addHeaders(h, headers map[string]string) {
 	}
 }
 
-// checkHeaders finds what every request would fail for.
 func checkHeaders(h map[string]string) error {
 	for _, k := range slices.Sorted(maps.Keys(h)) {
-		if k == "" || strings.Trim(k, "0123456789abcdefghijklmnopqrstuvwxyz-_.") != "" {
-			return fmt.Errorf("export: header key %q: only letters, digits, hyphen, underscore and dot are allowed", k)
+		if err := checkHeader(k, h[k]); err != nil {
+			return fmt.Errorf("export: header %q: %w", k, err)
 		}
-		if strings.ContainsFunc(h[k], func(r rune) bool { return r < ' ' || r > '~' }) {
-			return fmt.Errorf("export: header %q: the value has a character other than printable ASCII", k)
-		}
+	}
+	return nil
+}
+
+// checkHeader finds what every request would fail for.
+func checkHeader(k, v string) error {
+	if k == "" || strings.Trim(k, "0123456789abcdefghijklmnopqrstuvwxyz-_.") != "" {
+		return errors.New("a key has letters, digits, hyphens, underscores and dots, and nothing else")
+	}
+	if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return errors.New("the value has a character other than printable ASCII")
 	}
 	return nil
 }

@@ -1,9 +1,12 @@
 package export
 
 import (
+	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -232,10 +235,15 @@ func TestPhoenixHeaders(t *testing.T) {
 	}
 }
 
+// secret stands in what is fuzzed.
+const secret = "s3cr3t"
+
+// FuzzEndpoint reads any endpoint from an option and from variables. What comes of it can be
+// dialled; an error has nothing in it of a user, a query or a fragment.
 func FuzzEndpoint(f *testing.F) {
 	for _, seed := range []string{
 		"", "localhost:4317", "http://h:6006/v1/traces", "https://app.phoenix.arize.com/s/x", "[::1]:4317",
-		"::1", "[]]", "http://[fe80::1%25eth0]:4317", "//h", "http://", "http:/h", ":4317", "h:", "h:99999", "ftp://h", "user:pass@h", "h?x#y", "http://%zz",
+		"::1", "[]]", "http://[fe80::1%25eth0]:4317", "//h", "http://", "http:/h", ":4317", "h:", "h:99999", "ftp://h", "user:s3cr3t@h", "h?s3cr3t", "http://h:s3cr3t#y", "http://h:1/s3cr3t", "http://%zz",
 	} {
 		f.Add(seed, "", false)
 		f.Add("", seed, true)
@@ -253,6 +261,9 @@ func FuzzEndpoint(f *testing.F) {
 		for _, b := range []backend{phoenix(), arize()} {
 			d, err := b.resolve(newOptions(opts))
 			if err != nil {
+				if strings.Contains(err.Error(), secret) && !isPublic(endpoint) && !isPublic(variable) {
+					t.Errorf("endpoint %q, variable %q: got error %v", endpoint, variable, err)
+				}
 				continue
 			}
 			host, port, err := net.SplitHostPort(d.endpoint.host)
@@ -263,6 +274,60 @@ func FuzzEndpoint(f *testing.F) {
 			if u, err := url.Parse(d.endpoint.url()); err != nil || u.Host != d.endpoint.host || u.Path != d.endpoint.path {
 				t.Errorf("endpoint %q, variable %q: got URL %q (%v)", endpoint, variable, d.endpoint.url(), err)
 			}
+		}
+	})
+}
+
+// isPublic reports whether the secret is in an endpoint where none has its place.
+func isPublic(endpoint string) bool {
+	return strings.Contains(endpoint, secret) && !strings.ContainsAny(endpoint, "@?#")
+}
+
+// FuzzHeaders reads any headers from the variables and the options. What comes of it can be
+// sent; a header that can be is what was set; no error has a secret in it, be it of a header
+// that cannot be sent or of a server that repeats what it got.
+func FuzzHeaders(f *testing.F) {
+	for _, variable := range []string{"", "authorization=Bearer s3cr3t, x-team=a%20b%3D,,broken=100%", "authorization: Bearer s3cr3t=", "s3cr3t", "a=1,x y=s3cr3t", "authorization=Bearer key-1,x=key-1-s3cr3t", "%0a=1,=s3cr3t", "a=s3cr3t\x00"} {
+		f.Add(variable, "X-Team", "red, 100% =s3cr3t", "s3cr3t-key")
+		f.Add(variable, "s\u212ay", "s3cr3t\n", "s3cr3t\u00e9")
+		f.Add(variable, "team", "key-1", "key-1-s3cr3t")
+	}
+	sendable := regexp.MustCompile(`^[a-z0-9._-]+$`)
+	printable := regexp.MustCompile(`^[ -~]*$`)
+	f.Fuzz(func(t *testing.T, variable, key, value, apiKey string) {
+		if strings.Contains(variable, "\x00") || strings.Contains(key, secret) {
+			return
+		}
+		ClearVariables(t)
+		headers := func(b backend, phoenixVariable, otelVariable string, opts ...Option) (map[string]string, error) {
+			t.Setenv("PHOENIX_CLIENT_HEADERS", phoenixVariable)
+			t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", otelVariable)
+			d, err := b.resolve(newOptions(opts))
+			if err != nil {
+				if strings.Contains(err.Error(), secret) {
+					t.Errorf("the error has the secret in it: %v", err)
+				}
+				return nil, err
+			}
+			for k, v := range d.headers {
+				if !sendable.MatchString(k) || !printable.MatchString(v) {
+					t.Errorf("got header %q: %q, which cannot be sent", k, v)
+				}
+			}
+			refused := d.explain(fmt.Errorf("refused: %s", d.headers), 1, true).Error()
+			if strings.Contains(refused, secret) {
+				t.Errorf("headers %q: the error is %q", d.headers, refused)
+			}
+			return d.headers, nil
+		}
+		headers(phoenix(), variable, "", WithAPIKey(apiKey))
+		headers(phoenix(), "", variable)
+		headers(arize(), "", "", WithAPIKey(apiKey), WithSpaceID("space"), WithHeaders(map[string]string{key: value}))
+
+		lower := strings.ToLower(key)
+		got, err := headers(phoenix(), url.PathEscape(key)+"="+url.PathEscape(value), "")
+		if want := map[string]string{lower: strings.TrimSpace(value)}; sendable.MatchString(lower) && printable.MatchString(value) && !maps.Equal(got, want) {
+			t.Errorf("got headers %q and error %v, want %q", got, err, want)
 		}
 	})
 }

@@ -1,12 +1,14 @@
 package export
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"google.golang.org/grpc/codes"
@@ -137,13 +139,16 @@ func isTLS(err error) bool {
 // redact returns err, or its text without the credentials if a server echoed
 // one of them.
 func (d *destination) redact(err error) error {
-	text := err.Error()
+	var secrets []string
 	for _, value := range d.headers {
-		if _, key, ok := strings.Cut(value, "Bearer "); ok {
-			value = key
-		}
-		if len(value) >= minSecret {
-			text = strings.ReplaceAll(text, value, "****")
+		secrets = append(secrets, strings.TrimPrefix(value, "Bearer "))
+	}
+	// One may be a part of another: longer ones first.
+	slices.SortFunc(secrets, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	text := err.Error()
+	for _, secret := range secrets {
+		if len(secret) >= minSecret {
+			text = strings.ReplaceAll(text, secret, "****")
 		}
 	}
 	if text == err.Error() {
