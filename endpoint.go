@@ -85,17 +85,23 @@ func (e *endpoint) known(u *url.URL) *known {
 }
 
 // embeddings is what is known of calls that make vectors.
-var embeddings = newKnown(KindEmbedding)
+var embeddings = knownOfCalls(KindEmbedding)
 
 // systems is what is known of calls of each provider.
 var systems = func() map[string]*known {
 	system := LLMSystemKey.String(SystemOpenAI)
-	m := map[string]*known{"": newKnown(KindLLM, system)}
+	m := map[string]*known{"": knownOfCalls(KindLLM, system)}
 	for _, p := range providers {
-		m[p] = newKnown(KindLLM, system, LLMProviderKey.String(p))
+		m[p] = knownOfCalls(KindLLM, system, LLMProviderKey.String(p))
 	}
 	return m
 }()
+
+func knownOfCalls(kind Kind, more ...attribute.KeyValue) *known {
+	k := knownFrom(append([]attribute.KeyValue{OpenInferenceSpanKindKey.String(string(kind))}, more...)...)
+	k.common = true
+	return k
+}
 
 // contentRequest describes a request that has its content in a prompt or an input and
 // nothing but parameters beside it.

@@ -62,7 +62,7 @@ const (
 type contextAttributes struct {
 	Attributes
 	keyValues []attribute.KeyValue
-	joined    atomic.Pointer[joined] // for the last span, as the next is likely to be like it
+	joined    atomic.Pointer[joined] // for the last model call, as the next is likely to be like it
 }
 
 // joined is what is known of a span together with what its context says.
@@ -73,9 +73,11 @@ func (a *contextAttributes) joinedWith(k *known) *known {
 	if len(a.keyValues) == 0 {
 		return k
 	}
-	j := a.joined.Load()
-	if j == nil || j.known != k {
-		j = &joined{k, knownFrom(slices.Concat(k.attrs, a.keyValues))}
+	if j := a.joined.Load(); j != nil && j.known == k {
+		return j.all
+	}
+	j := &joined{k, knownFrom(slices.Concat(k.attrs, a.keyValues)...)}
+	if k.common {
 		a.joined.Store(j)
 	}
 	return j.all

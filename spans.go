@@ -66,7 +66,7 @@ func (t *Tracer) Start(ctx context.Context, name string, kind Kind, opts ...trac
 	if suppressed(ctx) {
 		return ctx, &Span{Span: noop.Span{}, mask: t.mask}
 	}
-	ctx, started := t.begin(ctx, name, newKnown(kind), opts)
+	ctx, started := t.begin(ctx, name, knownFrom(OpenInferenceSpanKindKey.String(string(kind))), opts)
 	span := &Span{Span: started, mask: t.mask}
 	if started.IsRecording() {
 		ctx = trace.ContextWithSpan(ctx, span)
@@ -81,21 +81,18 @@ func (t *Tracer) Start(ctx context.Context, name string, kind Kind, opts ...trac
 type known struct {
 	attrs   []attribute.KeyValue // the kind first
 	options []trace.SpanStartOption
+	common  bool // to many spans
 }
 
-func newKnown(kind Kind, more ...attribute.KeyValue) *known {
-	return knownFrom(append([]attribute.KeyValue{OpenInferenceSpanKindKey.String(string(kind))}, more...))
-}
-
-func knownFrom(attrs []attribute.KeyValue) *known {
-	return &known{attrs, []trace.SpanStartOption{trace.WithAttributes(attrs...)}}
+func knownFrom(attrs ...attribute.KeyValue) *known {
+	return &known{attrs: attrs, options: []trace.SpanStartOption{trace.WithAttributes(attrs...)}}
 }
 
 // begin is the one place where spans start.
 func (t *Tracer) begin(ctx context.Context, name string, k *known, opts []trace.SpanStartOption) (context.Context, trace.Span) {
 	k = fromContext(ctx).joinedWith(k)
 	if t.attributesFrom != nil {
-		k = knownFrom(appendMissing(slices.Clip(k.attrs), t.mask.all(t.attributesFrom(ctx))))
+		k = knownFrom(appendMissing(slices.Clip(k.attrs), t.mask.all(t.attributesFrom(ctx)))...)
 	}
 	if len(opts) > 0 {
 		opts = t.given(k, trace.NewSpanStartConfig(opts...))
