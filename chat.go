@@ -189,10 +189,7 @@ func (m *messages) chatPart(part value) (text string) {
 	case "file":
 		file := part.get(kind)
 		if file.isObject() {
-			m.setPart(MessageContentTypeKey, typeDocument)
-			m.setPart(partDocumentID, file.get("file_id").str())
-			m.setPart(partDocumentName, file.get("filename").str())
-			m.setPart(partDocumentURL, dataURL("application/octet-stream", file.get("file_data").str()))
+			m.document(file, dataURL("application/octet-stream", file.get("file_data").str()))
 		}
 	}
 	return text

@@ -1,6 +1,7 @@
 package openinference
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"sync"
@@ -106,6 +107,20 @@ func (m *messages) mediaPart(kind string, key attribute.Key, url string) {
 		m.setPart(MessageContentTypeKey, kind)
 		m.setPart(key, url)
 	}
+}
+
+// document describes a part that is a file. Phoenix shows only the text of such a part: it
+// is what the file is called.
+func (m *messages) document(file value, url string) {
+	id, name, link := file.get("file_id").str(), file.get("filename").str(), file.get("file_url").str()
+	if isBase64URL(link) {
+		link = ""
+	}
+	m.setPart(MessageContentTypeKey, typeDocument)
+	m.setPart(partDocumentID, id)
+	m.setPart(partDocumentName, name)
+	m.setPart(partDocumentURL, url)
+	m.setPart(MessageContentTextKey, cmp.Or(name, id, link))
 }
 
 // itemKey returns the key of an attribute of an item of a list.

@@ -181,11 +181,11 @@ func (m *messages) itemPart(part value) (text string) {
 		m.setPart(MessageContentTypeKey, typeImage)
 		m.setPart(MessageContentIDKey, part.get("file_id").str())
 		m.setPart(partImageURL, urlOf(part.get("image_url")))
+		if urlOf(part.get("image_url")) == "" {
+			m.setPart(MessageContentTextKey, part.get("file_id").str()) // so that Phoenix shows something
+		}
 	case "input_file":
-		m.setPart(MessageContentTypeKey, typeDocument)
-		m.setPart(partDocumentID, part.get("file_id").str())
-		m.setPart(partDocumentName, part.get("filename").str())
-		m.setPart(partDocumentURL, cmp.Or(part.get("file_url").str(), part.get("file_data").str()))
+		m.document(part, cmp.Or(part.get("file_url").str(), part.get("file_data").str()))
 	case "image": // of the code interpreter, and so are logs
 		m.mediaPart(typeImage, partImageURL, part.get("url").str())
 	case "logs":
