@@ -297,6 +297,17 @@ func certificateFile(t *testing.T, s *httptest.Server) string {
 	return name
 }
 
+func TestHTTPToAPortOfGRPC(t *testing.T) {
+	var c collector
+	var errs handled
+	tp, err := export.Phoenix(t.Context(), export.WithEndpoint("http://"+c.serveGRPC(t)), errs.option())
+	if err != nil {
+		t.Fatal(err)
+	}
+	record(tp, "turn")
+	wantError(t, tp.Shutdown(withinHang(t)), "does not speak HTTP", "without http://", "1 span lost")
+}
+
 func TestCompression(t *testing.T) {
 	for _, compression := range []string{"", "gzip"} {
 		t.Run("variable "+compression, func(t *testing.T) {
