@@ -279,13 +279,6 @@ func heapOfStreams(b *testing.B, file string, traced bool) int64 {
 	if traced {
 		client = openinference.NewClientWithConfig(config, openinference.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(discard{}))))
 	}
-	heap := func() int64 {
-		runtime.GC()
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc)
-	}
 	before := heap()
 	streams := make([]*openai.ChatCompletionStream, n)
 	for i := range streams {

@@ -224,6 +224,41 @@ func TestLongTextIsCut(t *testing.T) {
 	}
 }
 
+// TestSpansKeepLittleOfBodiesInMemory keeps spans of which most is hidden or too long, as a
+// queue does, and looks at what memory that takes.
+func TestSpansKeepLittleOfBodiesInMemory(t *testing.T) {
+	const calls, size = 20, 1 << 20
+	long := strings.Repeat("a", size)
+	image := strings.Repeat("QUJD", size/4)
+	for _, test := range []struct {
+		name, path, request, reply string
+		config                     openinference.TraceConfig
+	}{
+		{"hidden messages", "/v1/chat/completions", `{"model":"a-model","user":"ada","messages":[{"role":"user","name":"ada","content":"` + long + `"}]}`,
+			`{"model":"a-model","choices":[]}`, openinference.TraceConfig{HideInputs: true}},
+		{"hidden text", "/v1/chat/completions", `{"model":"a-model","messages":[{"role":"user","name":"ada","content":"` + long + `"}]}`,
+			`{"model":"a-model","choices":[]}`, openinference.TraceConfig{HideInputText: true}},
+		{"hidden answer", "/v1/chat/completions", `{"model":"a-model","messages":[]}`,
+			`{"model":"b-model","choices":[{"index":0,"finish_reason":"stop","message":{"role":"a-role","content":"` + long + `"}}]}`, openinference.TraceConfig{HideOutputs: true}},
+		{"image over the limit", "/v1/images/generations", `{"model":"a-model","prompt":"a tern"}`,
+			`{"model":"b-model","data":[{"b64_json":"` + image + `","revised_prompt":"a tern in the rain"}]}`, openinference.TraceConfig{}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			spans := make([]sdktrace.ReadOnlySpan, calls)
+			before := heap()
+			for i := range spans {
+				// Bodies of its own, as each call has.
+				spans[i] = exchangeAll(t, test.path, "application/json", strings.Clone(test.request), strings.NewReader(test.reply),
+					openinference.WithTraceConfig(test.config), openinference.WithIOFormat(openinference.IOText))
+			}
+			if held := heap() - before; held > calls*size/4 {
+				t.Errorf("%d spans hold %d KiB, want less than %d", calls, held>>10, calls*size/4>>10)
+			}
+			runtime.KeepAlive(spans)
+		})
+	}
+}
+
 // TestLongError: the client gets all of it, the span what it can hold.
 func TestLongError(t *testing.T) {
 	page := strings.Repeat("<p>bad gateway</p>", 500_000)
