@@ -558,6 +558,9 @@ func callURL(t *testing.T, u *url.URL, key string, cause error) sdktrace.ReadOnl
 	target := *u
 	target.User = url.UserPassword(key, key)
 	target.RawQuery += "&key=" + url.QueryEscape(key)
+	if cause != nil {
+		target.RawQuery += "&short=" + canary
+	}
 	target.Fragment = key
 	req := &http.Request{Method: http.MethodPost, URL: &target, Header: http.Header{"Authorization": {"Bearer " + key[:16]}, "Api-Key": {key}}}
 	resp, err := openinference.NewTransport(roundTripperFunc(func(req *http.Request) (*http.Response, error) {
