@@ -65,13 +65,14 @@ func (discard) ForceFlush(context.Context) error                { return nil }
 
 // BenchmarkCall measures what tracing adds to a call of go-openai. In each iteration
 // the same work is done bare; with a span that has the attributes of ours, which is
-// the least that tracing can cost; and traced. The metrics are for one call:
+// the least that tracing can cost; and traced. The metrics are for one call, and medians
+// over the iterations: what else the machine does hits one now and then.
 //
-//	bare-ns, floor-ns, traced-ns   time of each
-//	added-ns                       traced - bare
-//	share                          added / bare
-//	floors                         added / (floor - bare)
-//	B+, allocs+                    memory beyond bare
+//	bare-ns       time of the bare call
+//	floor-ns      floor - bare
+//	added-ns      traced - bare
+//	share         (traced - bare) / bare
+//	B+, allocs+   memory beyond bare
 func BenchmarkCall(b *testing.B) {
 	for _, w := range workloads() {
 		b.Run(strings.ReplaceAll(w.name, " ", "_"), func(b *testing.B) { w.run(b) })
@@ -102,32 +103,33 @@ func (w workload) run(b *testing.B) {
 		},
 		func() { call(ctx, client) },
 	}
-	const batch = 10
-	var took [3][]time.Duration
 	var memory, allocs [3]uint64
 	for i := range subjects {
 		memory[i], allocs[i] = measureMemory(subjects[i])
 	}
-	b.ResetTimer()
+	start := time.Now()
+	subjects[0]()
+	batch := int(max(1, min(20, time.Millisecond/(1+time.Since(start)))))
+	var bare, floor, added, share []float64
 	for b.Loop() {
+		var took [3]float64
 		for i, subject := range subjects {
 			start := time.Now()
 			for range batch {
 				subject()
 			}
-			took[i] = append(took[i], time.Since(start))
+			took[i] = float64(time.Since(start).Nanoseconds()) / float64(batch)
 		}
+		bare = append(bare, took[0])
+		floor = append(floor, took[1]-took[0])
+		added = append(added, took[2]-took[0])
+		share = append(share, (took[2]-took[0])/took[0])
 	}
-	// Medians: what else the machine does hits a batch now and then.
-	ns := func(i int) float64 { return float64(median(took[i]).Nanoseconds()) / batch }
-	added := ns(2) - ns(0)
 	b.ReportMetric(0, "ns/op") // of all three: says nothing
-	b.ReportMetric(ns(0), "bare-ns")
-	b.ReportMetric(ns(1), "floor-ns")
-	b.ReportMetric(ns(2), "traced-ns")
-	b.ReportMetric(added, "added-ns")
-	b.ReportMetric(added/ns(0), "share")
-	b.ReportMetric(added/(ns(1)-ns(0)), "floors")
+	b.ReportMetric(median(bare), "bare-ns")
+	b.ReportMetric(median(floor), "floor-ns")
+	b.ReportMetric(median(added), "added-ns")
+	b.ReportMetric(median(share), "share")
 	b.ReportMetric(float64(memory[2])-float64(memory[0]), "B+")
 	b.ReportMetric(float64(allocs[2])-float64(allocs[0]), "allocs+")
 }
@@ -302,8 +304,9 @@ func heapOfStreams(b *testing.B, file string, traced bool) int64 {
 // stream. The metrics are medians.
 func BenchmarkFirstChunk(b *testing.B) {
 	clients := streamClients(b)
-	var took [2][]time.Duration
+	var bare, added []float64
 	for b.Loop() {
+		var took [2]float64
 		for i, c := range clients {
 			start := time.Now()
 			stream, err := c.CreateChatCompletionStream(context.Background(), chatRequest("hi"))
@@ -313,23 +316,24 @@ func BenchmarkFirstChunk(b *testing.B) {
 			if _, err := stream.Recv(); err != nil {
 				b.Fatal(err)
 			}
-			took[i] = append(took[i], time.Since(start))
+			took[i] = float64(time.Since(start).Nanoseconds())
 			stream.Close()
 		}
+		bare, added = append(bare, took[0]), append(added, took[1]-took[0])
 	}
-	bare, traced := median(took[0]), median(took[1])
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(float64(bare.Nanoseconds()), "bare-ns")
-	b.ReportMetric(float64((traced - bare).Nanoseconds()), "added-ns")
+	b.ReportMetric(median(bare), "bare-ns")
+	b.ReportMetric(median(added), "added-ns")
 }
 
 // BenchmarkConcurrentStreams measures 1,000 streams of 200 chunks that are read at the
-// same time, each by a goroutine. The metrics are for one stream.
+// same time, each by a goroutine. The metrics are for one stream, and medians.
 func BenchmarkConcurrentStreams(b *testing.B) {
 	const n = 1000
 	clients := streamClients(b)
-	var took [2][]time.Duration
+	var bare, added, share []float64
 	for b.Loop() {
+		var took [2]float64
 		for i, c := range clients {
 			var opened, done sync.WaitGroup
 			opened.Add(n)
@@ -353,14 +357,14 @@ func BenchmarkConcurrentStreams(b *testing.B) {
 				})
 			}
 			done.Wait()
-			took[i] = append(took[i], time.Since(start)/n)
+			took[i] = float64(time.Since(start).Nanoseconds()) / n
 		}
+		bare, added, share = append(bare, took[0]), append(added, took[1]-took[0]), append(share, (took[1]-took[0])/took[0])
 	}
-	bare, traced := median(took[0]), median(took[1])
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(float64(bare.Nanoseconds()), "bare-ns")
-	b.ReportMetric(float64((traced - bare).Nanoseconds()), "added-ns")
-	b.ReportMetric(float64(traced-bare)/float64(bare), "share")
+	b.ReportMetric(median(bare), "bare-ns")
+	b.ReportMetric(median(added), "added-ns")
+	b.ReportMetric(median(share), "share")
 }
 
 // streamClients returns a plain client and a traced one that are answered by the stream
@@ -377,7 +381,7 @@ func streamClients(b *testing.B) [2]*openai.Client {
 	}
 }
 
-func median(took []time.Duration) time.Duration {
-	slices.Sort(took)
-	return took[len(took)/2]
+func median(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
 }

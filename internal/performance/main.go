@@ -98,9 +98,9 @@ func (r *results) print(w io.Writer) {
 		scale               float64
 	}{
 		{"bare-ns", "bare call, µs", "%.1f", 1e-3},
+		{"floor-ns", "floor, µs", "%.1f", 1e-3},
 		{"added-ns", "added, µs", "%.1f", 1e-3},
 		{"share", "added ÷ bare", "%.2f", 1},
-		{"floors", "added ÷ floor", "%.1f", 1},
 		{"allocs+", "allocations more", "%.0f", 1},
 		{"B+", "KB more", "%.1f", 1e-3},
 		{"B/request", "request, B", "%.0f", 1},
