@@ -100,7 +100,8 @@ func (d *destination) reason(err error, connected bool) string {
 		return server + " refused the size or the rate of requests; raise its limits, requests have up to 4 MiB"
 	case code == codes.Unimplemented, answered(http.StatusNotFound), answered(http.StatusMethodNotAllowed):
 		return server + " takes no spans at this address; check " + d.endpointVar + " or export.WithEndpoint"
-	case strings.Contains(text, "malformed HTTP response"): // as net/http, which has no type for it, calls gRPC
+	// What net/http, which has no types for it, says of a server that greets it as one of gRPC does, soon or late.
+	case strings.Contains(text, "malformed HTTP response"), strings.Contains(text, "readLoopPeekFailLocked"):
 		return server + " does not speak HTTP; give the address of a port that takes gRPC without http://"
 	case partial(err):
 		return server + " took the spans in part"
