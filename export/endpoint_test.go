@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -313,11 +314,8 @@ func FuzzHeaders(f *testing.F) {
 				if !sendable.MatchString(k) || !printable.MatchString(v) {
 					t.Errorf("got header %q: %q, which cannot be sent", k, v)
 				}
-				if strings.Contains(k, secret) {
-					return d.headers, nil // the name of a header is none
-				}
 			}
-			refused := d.explain(fmt.Errorf("refused: %s", d.headers), 1, true).Error()
+			refused := d.explain(fmt.Errorf("refused: %s", slices.Sorted(maps.Values(d.headers))), 1, true).Error()
 			if strings.Contains(refused, secret) {
 				t.Errorf("headers %q: the error is %q", d.headers, refused)
 			}
