@@ -151,15 +151,15 @@ func slowDown(t *testing.T) error {
 }
 
 const (
-	outage = 2 * time.Second // longer than both variables of TestFaults
+	outage = 3 * time.Second // longer than both variables of TestFaults
 	always = 1 << 30         // requests
 )
 
 func TestFaults(t *testing.T) {
 	export.ClearVariables(t)
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "10")
-	t.Setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1000")
-	t.Setenv("OTEL_BSP_EXPORT_TIMEOUT", "1500")
+	t.Setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "2000")
+	t.Setenv("OTEL_BSP_EXPORT_TIMEOUT", "2500")
 	tests := []struct {
 		name   string
 		scheme string // http by default
