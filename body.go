@@ -99,9 +99,16 @@ type ending struct {
 }
 
 // saw takes in what the client has read, and says whether that ends the call.
-func (c *call) saw(p []byte, err error) (bool, ending) {
+func (c *call) saw(p []byte, err error) (over bool, how ending) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	// A fault in reading a stream must not reach the user's call.
+	defer func() {
+		if r := recover(); r != nil {
+			c.report(r)
+			c.opaque, c.stream = true, nil
+		}
+	}()
 	if c.ended {
 		return false, ending{}
 	}
@@ -187,7 +194,7 @@ func (c *call) end(how ending) {
 	// A fault in reading the bodies must not reach the user's call.
 	defer func() {
 		if r := recover(); r != nil {
-			otel.Handle(fmt.Errorf("openinference: %s span is incomplete: panic: %v", c.endpoint.name, r))
+			c.report(r)
 		}
 	}()
 	s := c.sent
@@ -202,6 +209,11 @@ func (c *call) end(how ending) {
 	} else {
 		c.span.SetStatus(code, "")
 	}
+}
+
+// report reports a panic.
+func (c *call) report(r any) {
+	otel.Handle(fmt.Errorf("openinference: %s span is incomplete: panic: %v", c.endpoint.name, r))
 }
 
 // shown returns a request without that of which nothing is recorded: most of it, where
