@@ -252,7 +252,6 @@ func skip(s string, i int) (int, bool) {
 				i = end - 1
 			case '{', '[':
 				depth++
-				i = max(i, skipNumbers(s, i+1)-1)
 			case '}', ']':
 				if depth--; depth == 0 {
 					return i + 1, true
@@ -271,20 +270,6 @@ func skip(s string, i int) (int, bool) {
 		}
 		return i, true
 	}
-}
-
-// skipNumbers returns the index of the end of a list of numbers, such as a vector, that
-// goes on at s[i]; i or less of anything else.
-func skipNumbers(s string, i int) int {
-	i = skipSpace(s, i)
-	if i == len(s) || s[i] != '-' && (s[i] < '0' || s[i] > '9') {
-		return 0
-	}
-	end := strings.IndexByte(s[i:], ']')
-	if end < 0 || strings.IndexByte(s[i:i+end], '"') >= 0 || strings.IndexByte(s[i:i+end], '[') >= 0 {
-		return 0
-	}
-	return i + end
 }
 
 // The bytes of a word are looked at together: most of a body is text and numbers, of

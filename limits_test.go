@@ -314,6 +314,8 @@ func TestHostileReplies(t *testing.T) {
 		{"pictures", "/v1/images/generations", `{"data":[` + same(300_000, `{"b64_json":"AA=="},`) + `{}]}`},
 		{"vectors", "/v1/embeddings", `{"data":[` + same(300_000, `{"embedding":[1]},`) + `{}]}`},
 		{"a vector", "/v1/embeddings", `{"data":[{"embedding":[` + same(3<<20, "1,") + `1]}]}`},
+		{"vectors in vectors", "/v1/embeddings", `{"data":[{"embedding":` + nested(9_990, "[1,", same(16<<20, "1,")+"1", "]") + `}]}`},
+		{"images", "/v1/images/edits", `{"data":[` + same(300_000, `{"url":"a","revised_prompt":"b"},`) + `{}]}`},
 		{"nested", "/v1/chat/completions", nested(4<<20, "[", "", "]")},
 		{"nested in a member", "/v1/chat/completions", `{"choices":` + nested(2<<20, `{"message":`, "1", "}") + `}`},
 		{"nested and not closed", "/v1/responses", `{"output":[` + same(2<<20, `{"content":[`)},
