@@ -58,7 +58,7 @@ type chunks struct {
 	added int
 	text  value // the last text that was added, with its quotes
 	to    *node // where that went; nil: it could come again without being added
-	long  bool  // it is too long to be kept in memory for a part of it
+	long  bool  // it is too long to be kept in memory for a part of it, see from
 
 	spareNodes []node // made as many at a time as most streams need
 	spareParts []parts
@@ -112,10 +112,10 @@ func (c *chunks) settle() {
 	}
 	c.ahead = ""
 	c.added, c.text, c.to = 0, "", nil
-	c.long = len(chunk) > longChunk
+	c.from(chunk)
 	c.root.merge(chunk, c)
 	c.last = template{}
-	if c.added != 1 || c.to == nil || c.long {
+	if c.added != 1 || c.to == nil {
 		return
 	}
 	// Where in the chunk the text stands is certain only if there is no other like it.
@@ -146,8 +146,9 @@ func (c *chunks) fits(n int) bool {
 // nodeSize is that of a node without what it has, in bytes.
 const nodeSize = 256
 
-// longChunk is how long a chunk is that is not kept in memory for a part of it, in bytes.
-const longChunk = 4096
+// from says which chunk the parts that are added next are of. A node may keep it in memory
+// if it is about as small as the node.
+func (c *chunks) from(chunk value) { c.long = len(chunk) > 2*nodeSize }
 
 // own returns a part of the chunk that is being added to keep.
 func (c *chunks) own(part string) string {

@@ -224,6 +224,46 @@ func TestLongTextIsCut(t *testing.T) {
 	}
 }
 
+// TestStreamsKeepLittleOfEventsInMemory reads streams of which each event brings something
+// small that is kept, and much space, and looks at what memory they take.
+func TestStreamsKeepLittleOfEventsInMemory(t *testing.T) {
+	const events, padding = 200, 64 << 10
+	for path, event := range map[string]string{
+		"/v1/chat/completions": `{"k%d":1,"choices":[]}`,
+		"/v1/responses":        `{"type":"response.output_item.added","output_index":%d,"item":{"type":"message","role":"assistant"}}`,
+	} {
+		t.Run(path, func(t *testing.T) {
+			reply, feed := io.Pipe()
+			transport := openinference.NewTransport(roundTripperFunc(func(*http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: reply}, nil
+			}), openinference.WithTracerProvider(newRecorder().provider))
+			resp, err := transport.RoundTrip(must(http.NewRequest(http.MethodPost, origin+path, strings.NewReader("{}"))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() {
+				for i := range events {
+					fmt.Fprintf(feed, "data: {%s"+event[1:]+"\n\n", strings.Repeat(" ", padding), i)
+				}
+				feed.Close()
+			}()
+			before := heap()
+			buf := make([]byte, 1<<20)
+			for got := 0; got < events*padding; {
+				n, err := resp.Body.Read(buf)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got += n
+			}
+			if held := heap() - before; held > events*padding/4 {
+				t.Errorf("the stream holds %d KiB, want less than %d", held>>10, events*padding/4>>10)
+			}
+			resp.Body.Close()
+		})
+	}
+}
+
 // TestSpansKeepLittleOfBodiesInMemory keeps spans of which most is hidden or too long, as a
 // queue does, and looks at what memory that takes.
 func TestSpansKeepLittleOfBodiesInMemory(t *testing.T) {
@@ -315,7 +355,7 @@ func TestHostileReplies(t *testing.T) {
 		{"vectors", "/v1/embeddings", `{"data":[` + same(300_000, `{"embedding":[1]},`) + `{}]}`},
 		{"a vector", "/v1/embeddings", `{"data":[{"embedding":[` + same(3<<20, "1,") + `1]}]}`},
 		{"vectors in vectors", "/v1/embeddings", `{"data":[{"embedding":` + nested(9_990, "[1,", same(16<<20, "1,")+"1", "]") + `}]}`},
-		{"images", "/v1/images/edits", `{"data":[` + same(300_000, `{"url":"a","revised_prompt":"b"},`) + `{}]}`},
+		{"images that are made", "/v1/images/edits", `{"data":[` + same(300_000, `{"url":"a","revised_prompt":"b"},`) + `{}]}`},
 		{"nested", "/v1/chat/completions", nested(4<<20, "[", "", "]")},
 		{"nested in a member", "/v1/chat/completions", `{"choices":` + nested(2<<20, `{"message":`, "1", "}") + `}`},
 		{"nested and not closed", "/v1/responses", `{"output":[` + same(2<<20, `{"content":[`)},

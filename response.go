@@ -180,8 +180,9 @@ func (m *messages) itemPart(part value) (text string) {
 	case "input_image", "computer_screenshot":
 		m.setPart(MessageContentTypeKey, typeImage)
 		m.setPart(MessageContentIDKey, part.get("file_id").str())
-		m.setPart(partImageURL, urlOf(part.get("image_url")))
-		if urlOf(part.get("image_url")) == "" {
+		url := urlOf(part.get("image_url"))
+		m.setPart(partImageURL, url)
+		if url == "" {
 			m.setPart(MessageContentTextKey, part.get("file_id").str()) // so that Phoenix shows something
 		}
 	case "input_file":
@@ -376,6 +377,7 @@ func (r *responseEvents) add(event value) (over bool, err error) {
 	case "response.completed", "response.incomplete":
 		return true, nil
 	}
+	r.output.from(event)
 	dot := strings.LastIndexByte(kind, '.')
 	to, ok := places[kind[:max(dot, 0)]]
 	if !ok {
