@@ -102,13 +102,7 @@ type ending struct {
 func (c *call) saw(p []byte, err error) (over bool, how ending) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	// A fault in reading a stream must not reach the user's call.
-	defer func() {
-		if r := recover(); r != nil {
-			c.report(r)
-			c.opaque, c.stream = true, nil
-		}
-	}()
+	defer c.recovered()
 	if c.ended {
 		return false, ending{}
 	}
@@ -191,12 +185,7 @@ func (c *call) end(how ending) {
 	defer func() {
 		c.request, c.sent, c.sentLater, c.reply, c.whole, c.stream, c.span = kept{}, sent{}, nil, kept{}, "", nil, nil
 	}()
-	// A fault in reading the bodies must not reach the user's call.
-	defer func() {
-		if r := recover(); r != nil {
-			c.report(r)
-		}
-	}()
+	defer c.recovered()
 	s := c.sent
 	if c.sentLater != nil {
 		s = c.sentLater()
@@ -211,9 +200,13 @@ func (c *call) end(how ending) {
 	}
 }
 
-// report reports a panic.
-func (c *call) report(r any) {
-	otel.Handle(fmt.Errorf("openinference: %s span is incomplete: panic: %v", c.endpoint.name, r))
+// recovered is deferred where the bodies are read: a fault in that must not reach the
+// user's call. No more is read after it.
+func (c *call) recovered() {
+	if r := recover(); r != nil {
+		otel.Handle(fmt.Errorf("openinference: %s span is incomplete: panic: %v", c.endpoint.name, r))
+		c.opaque, c.stream = true, nil
+	}
 }
 
 // shown returns a request without that of which nothing is recorded: most of it, where

@@ -241,7 +241,8 @@ func resends(h http.Header) []attribute.KeyValue {
 // secrets are what must not get into a span, even if the server repeats it in an error.
 type secrets struct {
 	keys  [3]string
-	inURL []string
+	user  *url.Userinfo // of the URL, as is the query
+	query string
 }
 
 // shortestSecret is shorter than any key, and longer than most of what stands in the place
@@ -249,18 +250,10 @@ type secrets struct {
 const shortestSecret = 16
 
 func secretsOf(req *http.Request) secrets {
-	s := secrets{keys: [...]string{req.Header.Get("Authorization"), req.Header.Get("Api-Key"), req.Header.Get("X-Api-Key")}}
-	if user := req.URL.User; user != nil {
-		password, _ := user.Password()
-		escapedName, escapedPassword, _ := strings.Cut(user.String(), ":")
-		s.inURL = append(s.inURL, user.Username(), password, escapedName, escapedPassword)
-	}
-	if req.URL.RawQuery != "" {
-		for name, values := range req.URL.Query() {
-			if name != "api-version" {
-				s.inURL = append(s.inURL, values...)
-			}
-		}
+	s := secrets{
+		keys:  [...]string{req.Header.Get("Authorization"), req.Header.Get("Api-Key"), req.Header.Get("X-Api-Key")},
+		user:  req.URL.User,
+		query: req.URL.RawQuery,
 	}
 	if _, token, ok := strings.Cut(s.keys[0], " "); ok { // behind Bearer
 		s.keys[0] = token
@@ -270,7 +263,18 @@ func secretsOf(req *http.Request) secrets {
 
 // redact returns text without the secrets.
 func (s *secrets) redact(text string) string {
-	hidden := append(s.keys[:], s.inURL...)
+	hidden := slices.Clone(s.keys[:])
+	if s.user != nil {
+		password, _ := s.user.Password()
+		escapedName, escapedPassword, _ := strings.Cut(s.user.String(), ":")
+		hidden = append(hidden, s.user.Username(), password, escapedName, escapedPassword)
+	}
+	query, _ := url.ParseQuery(s.query) // as far as it can be read
+	for name, values := range query {
+		if name != "api-version" {
+			hidden = append(hidden, values...)
+		}
+	}
 	// One may be a part of another: longer ones first.
 	slices.SortFunc(hidden, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	for _, secret := range hidden {
@@ -292,6 +296,7 @@ type sent struct {
 // before the span ends. With usage it asks for the token counts of a stream, and reports
 // whether it had to.
 func (c *call) keepRequest(req *http.Request, usage bool) (usageAdded bool) {
+	defer c.recovered()
 	if req.Body == nil || req.Body == http.NoBody {
 		return false
 	}

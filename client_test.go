@@ -743,6 +743,31 @@ func TestRetriesAreNumbered(t *testing.T) {
 	}
 }
 
+// TestGetBodyThatPanics must not be noticed by a client that would not have called it.
+func TestGetBodyThatPanics(t *testing.T) {
+	reported := handled(t)
+	r := newRecorder()
+	transport := openinference.NewTransport(roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: req.Body}, nil
+	}), openinference.WithTracerProvider(r.provider))
+	req := must(http.NewRequest(http.MethodPost, "https://api.openai.com/v1/chat/completions", strings.NewReader("{}")))
+	req.GetBody = func() (io.ReadCloser, error) { panic("no body") }
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := must(io.ReadAll(resp.Body)); string(got) != "{}" {
+		t.Errorf("got %q sent and answered, want {}", got)
+	}
+	resp.Body.Close()
+	if got := r.only(t).Status().Code; got != codes.Ok {
+		t.Errorf("got status %v, want Ok", got)
+	}
+	if errs := reported(); len(errs) != 1 || !strings.Contains(errs[0].Error(), "span is incomplete: panic: no body") {
+		t.Errorf("got reports %v, want one of the panic", errs)
+	}
+}
+
 // TestGetBodyThatRewinds has a GetBody that hands out the reader of the body itself, as
 // openai-go's has for a bytes.Reader.
 func TestGetBodyThatRewinds(t *testing.T) {
