@@ -24,18 +24,18 @@ func imageRequest(body value) extract {
 // imageInput returns the attributes of the images of a request. They are a message too, as
 // Phoenix draws those, and so is the prompt that goes with them. A prompt alone is none:
 // input.value shows it.
-func imageInput(prompt string, urls []string) (kvs []attribute.KeyValue) {
+func imageInput(prompt string, urls []string) []attribute.KeyValue {
 	if len(urls) == 0 {
 		return nil
 	}
 	in := messages{list: LLMInputMessagesKey}
 	in.textPart(typeText, prompt)
 	for i, url := range urls {
-		kvs = append(kvs, itemKey(InputImagesKey, int64(i), ImageURLKey).String(url))
+		in.kvs = appendFound(in.kvs, itemKey(InputImagesKey, int64(i), ImageURLKey).String(url))
 		in.mediaPart(typeImage, partImageURL, url)
 		in.parts++
 	}
-	return append(kvs, in.kvs...)
+	return in.kvs
 }
 
 // imageResponse describes images, or the event that ends a stream of one.
@@ -50,7 +50,7 @@ func imageResponse(v value) (x extract) {
 	for i, image := range data.items() {
 		x.addImage(i, image, &out)
 	}
-	x.content = append(x.content, out.kvs...)
+	x.content = out.kvs
 	return x
 }
 
@@ -59,7 +59,7 @@ func imageResponse(v value) (x extract) {
 func (x *extract) addImage(i int, v value, out *messages) {
 	out.textPart(typeText, v.get("revised_prompt").str())
 	if url := v.get("url").str(); url != "" {
-		x.content = appendFound(x.content, itemKey(OutputImagesKey, int64(i), ImageURLKey).String(url))
+		out.kvs = appendFound(out.kvs, itemKey(OutputImagesKey, int64(i), ImageURLKey).String(url))
 		out.mediaPart(typeImage, partImageURL, url)
 		out.parts++
 	} else {

@@ -289,10 +289,10 @@ func word(s string, i int) uint64 {
 // below returns a word with the high bit of the first byte of w that is less than n set,
 // for n up to 128; 0 if there is none. See
 // https://graphics.stanford.edu/~seander/bithacks.html#HasLessInWord.
-func below(w uint64, n uint64) uint64 { return (w - n*lowBits) & ^w & highBits }
+func below(w, n uint64) uint64 { return (w - n*lowBits) & ^w & highBits }
 
 // equal is [below] for the first byte that is c.
-func equal(w uint64, c uint64) uint64 { return below(w^c*lowBits, 1) }
+func equal(w, c uint64) uint64 { return below(w^c*lowBits, 1) }
 
 // first returns which byte of a word is the first with its high bit set, 8 if none is.
 func first(w uint64) int { return bits.TrailingZeros64(w) / 8 }
@@ -399,7 +399,7 @@ func unescapeRune(s string) (rune, int) {
 	return utf8.RuneError, 2
 }
 
-// hex4 decodes \uXXXX at the start of s.
+// hex4 decodes a \u with its four digits at the start of s.
 func hex4(s string) (r rune, ok bool) {
 	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
 		return 0, false

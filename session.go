@@ -76,11 +76,11 @@ func (a *contextAttributes) joinedWith(k *known) *known {
 	if j := a.joined.Load(); j != nil && j.known == k {
 		return j.all
 	}
-	j := &joined{k, knownFrom(slices.Concat(k.attrs, a.keyValues)...)}
+	all := knownFrom(slices.Concat(k.attrs, a.keyValues)...)
 	if k.common {
-		a.joined.Store(j)
+		a.joined.Store(&joined{k, all})
 	}
-	return j.all
+	return all
 }
 
 var noAttributes contextAttributes
